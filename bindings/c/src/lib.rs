@@ -1,0 +1,13 @@
+//! libnsiso: the C face of nsiso. One file per object; `boundary` holds what every call passes.
+//!
+//! The rustdoc of these items is the text of include/nsiso.h.
+#![allow(non_camel_case_types)]
+#![allow(unsafe_code)] // The C boundary: every pointer here comes from C, whose caller vouches for it.
+
+mod boundary;
+mod calls;
+mod error;
+mod kind;
+mod links;
+mod probe;
+pub mod version;

@@ -1,0 +1,100 @@
+"""What is there: kinds, a process's links, and what may be created."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Optional, Union
+
+from . import _nsiso
+from ._kind import Kind
+
+Pid = Union[int, Literal["self"]]
+
+
+@dataclass(frozen=True)
+class KindInfo:
+    """One row of the table of kinds."""
+
+    kind: Kind
+    name: str
+    flag_name: str
+    first_kernel: str
+    isolates: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link under ``/proc/PID/ns``; two name the same namespace when device and inode are equal.
+
+    That holds while both processes live: the kernel gives an inode's number to another one soon after.
+    """
+
+    name: str
+    kind: Kind
+    device: int
+    inode: int
+
+    def __str__(self) -> str:
+        return f"{_NAMES[self.kind]}:[{self.inode}]"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether namespaces of a kind can be created.
+
+    ``allowed``: they can, as the caller is or (then ``with_user`` is true) together with a new user
+    namespace. Otherwise ``cause`` says why not and ``remedy`` what to do.
+    """
+
+    kind: Kind
+    allowed: bool
+    with_user: bool
+    cause: Optional[str]
+    remedy: Optional[str]
+
+
+def kinds() -> tuple[KindInfo, ...]:
+    """Tell which kinds of namespace Linux has, in the order in which it got them."""
+    return _KINDS
+
+
+def links(pid: Pid = "self") -> dict[str, Link]:
+    """Read the links under ``/proc/PID/ns``, by name, sorted.
+
+    :param pid: a process or thread as the mounted ``/proc`` counts; ``"self"`` or 0 is the calling thread.
+    :raises Error: ESRCH no such process, EACCES the caller may not trace it, ENOENT no ``/proc``.
+
+    Links that lead nowhere are left out: a kind this kernel does not have, most of a zombie's.
+    """
+    rows = _nsiso.links(_number(pid))
+    return {name: Link(name, Kind(kind), device, inode) for name, kind, device, inode in rows}
+
+
+def same(a: Pid, b: Pid, kind: Kind) -> bool:
+    """Tell whether two processes share their namespace of this kind: the same device and inode.
+
+    :raises Error: as :func:`links`.
+    :raises ValueError: *kind* is not exactly one kind.
+    """
+    return _nsiso.same(_number(a), _number(b), kind)
+
+
+def probe() -> Mapping[Kind, Answer]:
+    """Try which kinds of namespace can be created here, each in a throw-away child.
+
+    :raises Error: EAGAIN or ENOMEM, no child could be started at all.
+    """
+    return {Kind(row[0]): Answer(Kind(row[0]), *row[1:]) for row in _nsiso.probe()}
+
+
+def _number(pid: Pid) -> int:
+    if pid == "self":
+        return 0
+    if not isinstance(pid, int):
+        raise TypeError(f'pid must be an integer or "self", not {pid!r}')
+    if pid < 0:
+        raise ValueError(f"pid cannot be negative: {pid}")
+    return pid
+
+
+_KINDS = tuple(KindInfo(Kind(row[0]), *row[1:]) for row in _nsiso.kinds())
+_NAMES = {info.kind: info.name for info in _KINDS}

@@ -1,0 +1,22 @@
+//! `nsiso._nsiso`: what the Python package needs of the core. Conversions only; users see `nsiso`.
+#![deny(unsafe_code)]
+
+mod calls;
+mod error;
+mod fork;
+mod inspect;
+
+use pyo3::prelude::*;
+
+/// The Rust half of nsiso.
+#[pymodule]
+mod _nsiso {
+    #[pymodule_export]
+    use crate::calls::{setns, unshare};
+    #[pymodule_export]
+    use crate::fork::clone;
+    #[pymodule_export]
+    use crate::inspect::{kinds, links, probe, same};
+    #[pymodule_export]
+    const VERSION: &str = nsiso::VERSION;
+}

@@ -1,0 +1,16 @@
+//! What runs in the child between clone and exec: system calls and nothing else.
+//!
+//! The child of a threaded process may find every lock of libc held for ever, and with `CLONE_VM`
+//! it lives in its parent's memory. So this crate has no allocator, takes no lock, calls no libc
+//! function (not even `errno` is touched: it is the parent's), never unwinds and never returns.
+//! All that it needs is made ready beforehand and borrowed: see [`Program`].
+#![no_std]
+
+mod program;
+mod raw;
+mod report;
+mod run;
+
+pub use program::{Argv, Op, Program};
+pub use report::{Outcome, Report};
+pub use run::run;

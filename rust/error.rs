@@ -1,0 +1,235 @@
+//! What an error says: step, object, errno, cause and remedy.
+#![forbid(unsafe_code)]
+
+use crate::sys::Errno;
+use std::fmt;
+use std::io;
+
+/// A specialised `Result`.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a step failed, on which object, and what to do.
+///
+/// One pointer wide. `Display` tells everything in one line; [`From`] makes an [`io::Error`] of it
+/// that keeps the kind and, as its source, this error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    step: String,
+    object: String,
+    errno: i32,
+    cause: Cause,
+}
+
+impl Error {
+    pub(crate) fn new(
+        step: impl Into<String>,
+        object: impl Into<String>,
+        errno: Errno,
+        cause: Cause,
+    ) -> Error {
+        Error(Box::new(Inner { step: step.into(), object: object.into(), errno: errno.0, cause }))
+    }
+
+    /// An error that a binding found before the core was asked.
+    #[doc(hidden)]
+    pub fn of_caller(step: &str, object: &str, errno: i32, cause: Cause) -> Error {
+        Error::new(step, object, Errno(errno), cause)
+    }
+
+    /// An error of the caller's own words, EINVAL.
+    pub(crate) fn invalid(step: impl Into<String>, object: impl Into<String>, cause: Cause) -> Error {
+        Error::new(step, object, Errno(libc::EINVAL), cause)
+    }
+
+    /// What was being done, for instance `"setns"`.
+    pub fn step(&self) -> &str {
+        &self.0.step
+    }
+
+    /// What it was done to, for instance `"fd 7"`; may be empty.
+    pub fn object(&self) -> &str {
+        &self.0.object
+    }
+
+    /// The kernel's errno, or the one that says the same; positive.
+    pub fn errno(&self) -> i32 {
+        self.0.errno
+    }
+
+    /// Why it failed, as far as the machine's state tells.
+    pub fn cause(&self) -> Cause {
+        self.0.cause
+    }
+
+    /// What to do about it; empty when the cause is unknown.
+    pub fn remedy(&self) -> &'static str {
+        self.0.cause.remedy()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.step)?;
+        if !self.0.object.is_empty() {
+            write!(f, " ({})", self.0.object)?;
+        }
+        write!(f, ": {}", errno_name(self.0.errno))?;
+        if self.0.cause == Cause::Unknown {
+            return write!(f, " ({})", io::Error::from_raw_os_error(self.0.errno));
+        }
+        write!(f, ", because {}: {}", self.0.cause, self.remedy())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        let kind = io::Error::from_raw_os_error(error.errno()).kind();
+        io::Error::new(kind, error)
+    }
+}
+
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident: $text:literal, $remedy:literal;)*) => {
+        /// Why something was refused: the causes that nsiso tells apart.
+        ///
+        /// `Display` gives a short phrase that stays the same from release to release.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Cause {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Cause {
+            /// Every cause.
+            pub const ALL: &'static [Cause] = &[$(Cause::$name),*];
+
+            /// The phrase that `Display` gives.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Cause::$name => $text),* }
+            }
+
+            /// What to do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Cause::$name => $remedy),* }
+            }
+        }
+    };
+}
+
+causes! {
+    /// Nothing more is known than the errno.
+    Unknown: "the kernel gave no more than its errno", "";
+    /// A word or number of the caller's cannot be meant.
+    BadArgument: "an argument cannot be meant", "see the documentation of the call for what it takes";
+    /// `setns(pidfd, CLONE_NEWNS|…)` while threads share one `fs_struct`.
+    ThreadsShareRoot:
+        "threads share the root and working directory",
+        "a pidfd setns with CLONE_NEWNS would move them in every thread: call unshare(CLONE_FS) on this thread first, or join in a child process";
+    /// The call wants a process with one thread.
+    Threads:
+        "the process has more than one thread",
+        "do it in a child process, which starts with one thread";
+    /// CAP_SYS_ADMIN is missing, and a user namespace of one's own would give it.
+    NoPrivilege:
+        "the caller has no CAP_SYS_ADMIN in its user namespace",
+        "add a new user namespace to the same call, or run it as root";
+    /// CAP_SYS_ADMIN over the namespace to join is missing.
+    NotOwner:
+        "the caller has no CAP_SYS_ADMIN over the namespace it wants to join",
+        "join its user namespace in the same call by a pidfd, or run it as root";
+    /// A namespace descriptor of another kind than asked for, or no namespace descriptor at all.
+    WrongDescriptor:
+        "the descriptor is not of the kind that nstype names",
+        "pass 0 or its own kind with a namespace's descriptor, or a mask of kinds with a pidfd";
+    /// One's own user namespace cannot be joined.
+    OwnUserNamespace:
+        "the user namespace to join is the caller's own",
+        "leave it out: the caller is in it already";
+    /// The descriptor is closed or opened with O_PATH.
+    BadDescriptor:
+        "the descriptor is closed, or was opened with O_PATH",
+        "open /proc/PID/ns/KIND for reading, or take a pidfd";
+    /// The process behind a pidfd has ended.
+    ProcessEnded: "the process has ended", "keep a namespace's own descriptor: it outlives the process";
+    /// `user.max_*_namespaces`, or the depth of nesting.
+    Limit:
+        "a limit on namespaces is reached: user.max_*_namespaces here or further out, or 32 levels of nesting",
+        "raise /proc/sys/user/max_*_namespaces, or end namespaces that are no longer used";
+    /// The first process of the pid namespace for children has ended.
+    InitGone:
+        "the pid namespace for children has lost its first process",
+        "start the first process anew with CLONE_NEWPID, and let it outlive the others";
+    /// The root directory is not that of the mount namespace.
+    Chroot:
+        "the caller is in a chroot, where the kernel makes no user namespace",
+        "use pivot_root instead of chroot, or start from outside";
+    /// The kernel was built or booted without this kind.
+    NoSuchKind: "this kernel has no namespaces of this kind", "use a kernel that is configured for it";
+    /// A filter or module refused what the kernel itself would allow.
+    Filter:
+        "a seccomp filter or security module refuses it",
+        "allow the call in the container's or service's profile";
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The errno's name, for instance `"EPERM"`; `"errno"` when it is none that these calls give.
+pub fn errno_name(errno: i32) -> &'static str {
+    macro_rules! names { ($($name:ident)*) => { match errno { $(libc::$name => stringify!($name),)* _ => "errno" } } }
+    names! {
+        E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAGAIN EBADF EBUSY ECANCELED ECHILD ECONNREFUSED EDEADLK
+        EDOM EEXIST EFAULT EFBIG EHOSTUNREACH EILSEQ EINTR EINVAL EIO EISDIR ELIBBAD ELOOP EMFILE EMLINK
+        EMSGSIZE ENAMETOOLONG ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOEXEC ENOLCK ENOMEM ENOSPC
+        ENOSYS ENOTBLK ENOTCONN ENOTDIR ENOTEMPTY ENOTRECOVERABLE ENOTSOCK ENOTTY ENXIO EOPNOTSUPP
+        EOVERFLOW EPERM EPIPE EPROTO ERANGE EROFS ESPIPE ESRCH ESTALE ETIMEDOUT ETXTBSY EUSERS EXDEV
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_everything_in_one_line() {
+        let error = Error::new("setns", "fd 7", Errno(libc::EINVAL), Cause::ThreadsShareRoot);
+        let text = error.to_string();
+        assert!(text.starts_with("setns (fd 7): EINVAL, because threads share the root"), "{text}");
+        assert!(text.ends_with("or join in a child process"), "{text}");
+        assert!(!text.contains('\n'));
+        let plain = Error::new("unshare", "", Errno(libc::EPERM), Cause::Unknown).to_string();
+        assert_eq!(plain, "unshare: EPERM (Operation not permitted (os error 1))");
+    }
+
+    #[test]
+    fn an_io_error_keeps_kind_and_story() {
+        let error = io::Error::from(Error::new("unshare", "net", Errno(libc::EPERM), Cause::NoPrivilege));
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("CAP_SYS_ADMIN"));
+    }
+
+    #[test]
+    fn every_cause_has_its_own_phrase_and_a_remedy() {
+        let mut phrases: Vec<_> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+        phrases.sort_unstable();
+        phrases.dedup();
+        assert_eq!(phrases.len(), Cause::ALL.len());
+        for cause in Cause::ALL {
+            assert_eq!(cause.remedy().is_empty(), *cause == Cause::Unknown, "{cause}");
+        }
+    }
+}

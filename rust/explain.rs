@@ -1,0 +1,90 @@
+//! Why the kernel refused: from an errno and the machine's state to a cause.
+//!
+//! Asked after the fact, never before: reading state first and acting on it later would race.
+#![forbid(unsafe_code)]
+
+use crate::error::Cause;
+use crate::kind::{Kind, Kinds};
+use crate::sys::{ns, Errno};
+use std::fs;
+use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
+
+/// Bit of CAP_SYS_ADMIN in a capability set.
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+
+/// Why new namespaces of these kinds were refused.
+pub fn create(kinds: Kinds, errno: Errno) -> Cause {
+    match errno.0 {
+        libc::ENOSPC => Cause::Limit,
+        libc::EUSERS if kinds.contains(Kind::User) => Cause::Limit,
+        libc::ENOMEM if children_are_elsewhere() => Cause::InitGone,
+        libc::EPERM if kinds.contains(Kind::User) && is_chrooted() => Cause::Chroot,
+        libc::EPERM | libc::EACCES if kinds.contains(Kind::User) => Cause::Filter,
+        libc::EPERM if !has_cap_sys_admin() => Cause::NoPrivilege,
+        libc::EPERM | libc::ENOSYS => Cause::Filter,
+        libc::EINVAL if !kinds.iter().all(kernel_has) => Cause::NoSuchKind,
+        libc::EINVAL if kinds.contains(Kind::User) && !ns::is_single_threaded() => Cause::Threads,
+        libc::EINVAL => Cause::BadArgument,
+        _ => Cause::Unknown,
+    }
+}
+
+/// Why setns(2) of `fd` was refused.
+pub fn join(fd: RawFd, nstype: u32, errno: Errno) -> Cause {
+    let kind = ns::nstype(fd).ok();
+    let is_user = |kind: u32| kind == Kind::User.flag();
+    match errno.0 {
+        libc::EBADF => Cause::BadDescriptor,
+        libc::ESRCH => Cause::ProcessEnded,
+        libc::EUSERS => Cause::Threads,
+        libc::EPERM => Cause::NotOwner,
+        libc::ENOMEM => Cause::InitGone,
+        libc::EINVAL => match kind {
+            Some(kind) if nstype != 0 && nstype != kind => Cause::WrongDescriptor,
+            Some(kind) if is_user(kind) && is_own_user_namespace(fd) => Cause::OwnUserNamespace,
+            Some(kind) if is_user(kind) && !ns::is_single_threaded() => Cause::Threads,
+            Some(kind) if kind == Kind::Mnt.flag() && !ns::is_single_threaded() => Cause::ThreadsShareRoot,
+            Some(_) => Cause::Unknown,
+            None if nstype == 0 || Kinds::from_bits(nstype).is_none() => Cause::WrongDescriptor,
+            None if nstype & Kind::User.flag() != 0 && !ns::is_single_threaded() => Cause::Threads,
+            None => Cause::WrongDescriptor,
+        },
+        _ => Cause::Unknown,
+    }
+}
+
+/// Whether the kernel knows the kind: it then shows a link for it.
+pub fn kernel_has(kind: Kind) -> bool {
+    fs::symlink_metadata(format!("/proc/self/ns/{kind}")).is_ok()
+}
+
+fn is_own_user_namespace(fd: RawFd) -> bool {
+    let identity = |path: &str| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let own = identity("/proc/thread-self/ns/user");
+    own.is_some() && own == identity(&format!("/proc/thread-self/fd/{fd}"))
+}
+
+fn has_cap_sys_admin() -> bool {
+    status_field("CapEff:")
+        .and_then(|text| u64::from_str_radix(&text, 16).ok())
+        .is_some_and(|set| set & CAP_SYS_ADMIN != 0)
+}
+
+/// Whether the root directory is another than the mount namespace's: then no line of mountinfo is for `/`.
+fn is_chrooted() -> bool {
+    fs::read("/proc/thread-self/mountinfo").is_ok_and(|table| {
+        !table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(b"/"))
+    })
+}
+
+/// Whether children of this thread go into another pid namespace than its own.
+fn children_are_elsewhere() -> bool {
+    let link = |name: &str| fs::read_link(format!("/proc/thread-self/ns/{name}")).ok();
+    link("pid") != link("pid_for_children")
+}
+
+fn status_field(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+}

@@ -1,0 +1,57 @@
+//! Linux namespaces as a library: create, join and inspect them from any program.
+//!
+//! ```
+//! use nsiso::{Command, Kind, Spec};
+//!
+//! # fn main() -> nsiso::Result<()> {
+//! let spec = Spec::new().unshare(Kind::User | Kind::Uts).map_root().hostname("inside");
+//! for step in spec.plan(&Command::new("hostname"))?.steps() {
+//!     println!("{step}");
+//! }
+//! let status = spec.spawn(&Command::new("hostname"))?.wait()?;
+//! assert!(status.success());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One idea: a [`Spec`] describes, a [`Plan`] lists the steps in order, the child performs them with
+//! system calls only, and a [`Process`] or an [`Error`] comes back. The documented calls are here as
+//! well: [`unshare`], [`setns`], and [`raw::clone`].
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+mod calls;
+mod command;
+mod error;
+mod explain;
+mod idmap;
+pub mod inspect;
+mod kind;
+mod plan;
+mod probe;
+mod process;
+mod spawn;
+mod spec;
+mod sys;
+
+pub use calls::{creation_error, setns, unshare};
+pub use command::Command;
+pub use error::{errno_name, Cause, Error, Result};
+pub use idmap::{IdMap, IdRange};
+pub use kind::{Kind, Kinds, UnknownKind};
+pub use plan::{Doer, Plan, Step};
+pub use probe::{probe, Answer, Probe};
+pub use process::{ExitStatus, Process};
+pub use spec::Spec;
+
+/// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
+pub mod raw {
+    pub use crate::calls::setns_unexplained as setns;
+    pub use crate::sys::clone::{clone, clone_with, fork, CloneFn, ClonePointers};
+    pub use crate::sys::copy::fork as fork_from_copy;
+    pub use crate::sys::ns::{is_single_threaded, unshare};
+    pub use crate::sys::{Errno, Result};
+}
+
+/// This library's version, for instance `"0.1.0"`.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,105 @@
+//! How a function's process is made from a threaded host: from a single-threaded copy of it.
+//!
+//! libc's fork first: it takes the allocator's locks and runs the fork handlers, so that the copy
+//! is sane. That copy then clones the wanted child with `CLONE_PARENT`, and ends.
+//!
+//! # Safety
+//!
+//! fork(2) and clone(2) without `CLONE_VM`; the child's own thread is set up as libc's fork would.
+#![allow(unsafe_code)]
+
+use super::clone::{fork_raw, CLONE_NEWTIME};
+use super::stack::Stack;
+use super::{ns, process, Errno, Result};
+use libc::{c_int, c_void, pid_t};
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+/// prctl(2): where the kernel clears this thread's id; libc's fork has put its own note of it there.
+const PR_GET_TID_ADDRESS: c_int = 40;
+
+/// Returns twice as fork(2) does: in the caller with the child's id, in the child with 0. The child
+/// is in new namespaces as `kinds` say, sends SIGCHLD at its end, and its libc works.
+///
+/// The caller gets one SIGCHLD more than it has children, for the copy in between, which is reaped here.
+///
+/// # Safety
+///
+/// In the child no other thread runs: locks other than libc's own may be held for ever.
+///
+/// # Errors
+///
+/// The kernel's, of fork(2), unshare(2) or clone(2); EAGAIN when somebody killed the copy.
+pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
+    let flags = kinds.bits() as c_int;
+    let shared = Stack::new(0)?;
+    // SAFETY: the caller's promise.
+    let copy = Errno::check(unsafe { libc::fork() })?;
+    if copy != 0 {
+        while process::wait(copy, 0) == Err(Errno(libc::EINTR)) {}
+        return match shared.word().load(Ordering::Acquire) {
+            0 => Err(Errno(libc::EAGAIN)),
+            negative @ ..=-1 => Err(Errno(-negative)),
+            pid => Ok(pid),
+        };
+    }
+    let libc_state = LibcState::of_this_thread();
+    match child_of_the_caller(flags, &libc_state) {
+        Ok(0) => {
+            libc_state.restore();
+            Ok(0)
+        }
+        answer => {
+            shared.word().store(answer.unwrap_or_else(|errno| -errno.0), Ordering::Release);
+            // SAFETY: one number; the copy ends without any of the host's exit handlers.
+            unsafe { libc::_exit(0) }
+        }
+    }
+}
+
+/// In the copy: the child, cloned beside it.
+fn child_of_the_caller(flags: c_int, libc_state: &LibcState) -> Result<pid_t> {
+    let mut flags = flags;
+    if flags & CLONE_NEWTIME != 0 {
+        // clone(2) has no bit for it; the copy is nobody's, so it may move its children.
+        let first = CLONE_NEWTIME | flags & libc::CLONE_NEWUSER;
+        // SAFETY: namespaces only.
+        unsafe { ns::unshare(first) }?;
+        flags &= !first;
+    }
+    let note_tid = if libc_state.tid_address.is_null() {
+        0
+    } else {
+        libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID
+    };
+    // SAFETY: without CLONE_VM; the address is the one that libc gave the kernel for this thread.
+    unsafe { fork_raw(flags | libc::CLONE_PARENT | note_tid, libc_state.tid_address) }
+}
+
+/// What libc's fork sets up for the child's thread and clone(2) does not.
+struct LibcState {
+    tid_address: *mut pid_t,
+    robust_list: *mut c_void,
+    robust_length: usize,
+}
+
+impl LibcState {
+    fn of_this_thread() -> LibcState {
+        let mut state =
+            LibcState { tid_address: ptr::null_mut(), robust_list: ptr::null_mut(), robust_length: 0 };
+        // SAFETY: the kernel stores one pointer (or says EINVAL, and clone goes without).
+        unsafe { libc::prctl(PR_GET_TID_ADDRESS, &raw mut state.tid_address) };
+        let (list, length) = (&raw mut state.robust_list, &raw mut state.robust_length);
+        // SAFETY: the kernel stores one pointer and one length.
+        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, list, length) };
+        state
+    }
+
+    /// In the child: robust mutexes work again. Fails for a bad length only, and it was the kernel's.
+    fn restore(&self) {
+        if !self.robust_list.is_null() {
+            // SAFETY: the list's head is this thread's own, at the same place in the copy.
+            unsafe { libc::syscall(libc::SYS_set_robust_list, self.robust_list, self.robust_length) };
+        }
+    }
+}

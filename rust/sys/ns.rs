@@ -1,0 +1,72 @@
+//! setns, unshare and the questions one asks a descriptor before: raw calls, kernel's answers.
+//!
+//! # Safety
+//!
+//! Calls that take numbers only; the unsafe ones among the public say what they can break.
+#![allow(unsafe_code)]
+
+use super::{Errno, Result};
+use libc::{c_int, pid_t};
+use std::os::fd::RawFd;
+
+/// ioctl_nsfs(2): the `CLONE_NEW*` value of a namespace descriptor.
+const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+/// kcmp(2): do two tasks share root directory, working directory and umask?
+const KCMP_FS: c_int = 3;
+
+/// setns(2), nothing added.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn setns(fd: c_int, nstype: c_int) -> Result<()> {
+    // SAFETY: two numbers; a closed descriptor is EBADF.
+    Errno::check(unsafe { libc::setns(fd, nstype) }).map(drop)
+}
+
+/// unshare(2), nothing added.
+///
+/// # Safety
+///
+/// `CLONE_FILES` gives this thread its own table of descriptors: an `OwnedFd` or `BorrowedFd` that
+/// goes to or comes from another thread afterwards names something else there. The other flags are safe.
+///
+/// # Errors
+///
+/// The kernel's.
+pub unsafe fn unshare(flags: c_int) -> Result<()> {
+    // SAFETY: one number; what it does to other threads' descriptors is the caller's promise.
+    Errno::check(unsafe { libc::unshare(flags) }).map(drop)
+}
+
+/// unshare(2) of namespaces only, which no descriptor can notice.
+pub fn unshare_kinds(kinds: crate::Kinds) -> Result<()> {
+    // SAFETY: `Kinds` holds namespace bits only, CLONE_FILES is none of them.
+    unsafe { unshare(kinds.bits() as c_int) }
+}
+
+/// `NS_GET_NSTYPE` (Linux 4.11): the `CLONE_NEW*` value of an nsfs descriptor; ENOTTY for others.
+pub fn nstype(fd: RawFd) -> Result<u32> {
+    // SAFETY: this ioctl takes no argument; a closed descriptor is EBADF.
+    Errno::check(unsafe { libc::ioctl(fd, NS_GET_NSTYPE) }).map(|kind| kind as u32)
+}
+
+/// The calling thread's id.
+pub fn gettid() -> pid_t {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// kcmp(2) with `KCMP_FS`: whether two tasks share their `fs_struct`.
+pub fn share_fs(a: pid_t, b: pid_t) -> Result<bool> {
+    // SAFETY: numbers only; KCMP_FS reads no further argument.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, a, b, KCMP_FS, 0, 0) };
+    Errno::check(order).map(|order| order == 0)
+}
+
+/// Whether the process has one thread, asked without /proc: unshare(2) of `CLONE_THREAD` does nothing
+/// to a process with one thread, and is EINVAL for one with more.
+pub fn is_single_threaded() -> bool {
+    // SAFETY: changes nothing, whatever the answer.
+    unsafe { unshare(libc::CLONE_THREAD) }.is_ok()
+}
