@@ -19,7 +19,9 @@ from ._calls import clone, setns, unshare
 from ._errors import Error
 from ._inspect import Answer, KindInfo, Link, kinds, links, probe, same
 from ._kind import NS, Kind
-from ._nsiso import VERSION as __version__
+from ._nsiso import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "NS",

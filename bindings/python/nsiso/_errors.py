@@ -21,12 +21,12 @@ class Error(OSError):
     cause: str
     remedy: str
 
-    def __new__(cls, errno: int, *args: Any) -> "Error":
+    def __new__(cls, errno: int, message: str, *story: str) -> "Error":
         """Picks the subclass for this errno."""
-        return super().__new__(_CLASSES.get(errno, cls) if cls is Error else cls, errno, *args)
+        return super().__new__(_CLASSES.get(errno, cls) if cls is Error else cls, errno, message)
 
     def __init__(self, errno: int, message: str, step: str, object: str, cause: str, remedy: str) -> None:
-        super().__init__(errno, message)
+        # OSError takes its two arguments in __new__, once there is one.
         self.step = step
         self.object = object
         self.cause = cause

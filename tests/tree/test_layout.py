@@ -1,0 +1,128 @@
+"""Does each file of the core use only what it may, and is unsafe code only where it belongs?"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUST = ROOT / "rust"
+CORE = sorted(path for path in RUST.rglob("*.rs") if RUST / "child" not in path.parents)
+
+# Who may use whom: bindings -> verbs -> plan -> spec -> words; everything -> sys -> libc.
+WORDS = {"kind", "error", "idmap"}
+MAY_USE = {
+    "kind": set[str](),
+    "idmap": set[str](),
+    # An error carries an errno, the one word of sys that is no call.
+    "error": {"sys"},
+    "command": {"error"},
+    "spec": WORDS | {"command", "plan", "process", "spawn"},
+    "plan": WORDS | {"command", "spec", "sys"},
+    "spawn": WORDS | {"explain", "plan", "process", "sys"},
+    "process": WORDS | {"sys"},
+    "explain": WORDS | {"sys"},
+    "probe": WORDS | {"explain", "sys"},
+    "calls": WORDS | {"explain", "sys"},
+    "inspect": WORDS | {"sys"},
+    "sys": WORDS,
+}
+
+
+def module(path: Path) -> str:
+    """The name under which the rest of the core knows a file."""
+    return path.relative_to(RUST).parts[0].removesuffix(".rs")
+
+
+def code(path: Path) -> str:
+    """A file without comments and without its unit tests."""
+    text = path.read_text().split("#[cfg(test)]")[0]
+    return re.sub(r"//.*", "", text)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(RUST)))
+def test_uses_point_downwards(path: Path) -> None:
+    """A module uses those below it, and inspect never those that act."""
+    name = module(path)
+    if name == "lib":
+        return
+    used = set(re.findall(r"\bcrate::([a-z_]+)", code(path)))
+    used |= {"kind" for _ in re.findall(r"\bcrate::Kinds?\b", code(path))}
+    assert used - {name} <= MAY_USE[name], f"{path} uses {used - MAY_USE[name] - {name}}"
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(RUST)))
+def test_unsafe_code_is_fenced(path: Path) -> None:
+    """Outside sys a file forbids unsafe code; inside, it says why it may."""
+    text = path.read_text()
+    if module(path) == "sys":
+        assert "unsafe" not in code(path) or re.search(r"//! # Safety\n", text), f"{path}: no Safety section"
+    elif module(path) != "lib":
+        assert "#![forbid(unsafe_code)]" in text, f"{path} does not forbid unsafe code"
+
+
+def sources(*folders: str) -> list[Path]:
+    """Every Rust file below these folders."""
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.rs"))]
+
+
+@pytest.mark.parametrize("path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_library_neither_prints_nor_panics_nor_exits(path: Path) -> None:
+    """Not in any file that ends up in a host; build scripts and tests are not among them."""
+    if path.name == "build.rs" or "tests" in path.parts:
+        return
+    found = re.findall(
+        r"\b(?:e?println!|dbg!|panic!|todo!|unimplemented!|unreachable!|process::exit)|\.unwrap\(\)|\.expect\(",
+        code(path),
+    )
+    assert not found, f"{path}: {found}"
+
+
+@pytest.mark.parametrize("path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_says_first_what_it_answers(path: Path) -> None:
+    """And is short enough to read in one go."""
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("//! ") and lines[0].endswith((".", "?", ":")), f"{path}: {lines[0]}"
+    assert len(lines) <= 400, f"{path} has {len(lines)} lines"
+
+
+def test_the_child_depends_on_libc_alone() -> None:
+    """No other crate, no std, no allocator."""
+    manifest = (RUST / "child/Cargo.toml").read_text()
+    dependencies = manifest.split("[dependencies]")[1].split("[")[0]
+    assert re.findall(r"^[\w-]+", dependencies, re.MULTILINE) == ["libc"]
+    library = (RUST / "child/src/lib.rs").read_text()
+    assert "#![no_std]" in library
+    assert not re.search(r"extern crate|\balloc::", library)
+
+
+def undefined_symbols(folder: Path) -> set[str]:
+    """What the child's code, compiled for release, wants from elsewhere."""
+    subprocess.run(
+        [
+            "cargo",
+            "rustc",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "nsiso-child",
+            "--",
+            "--emit=obj",
+        ],
+        cwd=ROOT,
+        env={**__import__("os").environ, "CARGO_TARGET_DIR": str(folder)},
+        check=True,
+    )
+    objects = list(folder.glob("release/deps/nsiso_child-*.o"))
+    assert objects, "nothing was compiled"
+    table = subprocess.run(
+        ["nm", "--undefined-only", *map(str, objects)], capture_output=True, text=True, check=True
+    )
+    return {line.split()[-1] for line in table.stdout.splitlines() if " U " in line}
+
+
+def test_the_child_calls_nothing(tmp_path: Path) -> None:
+    """Neither libc (errno is the parent's), nor an allocator, nor a panic: memcpy and its kin at most."""
+    assert undefined_symbols(tmp_path) <= {"memcpy", "memset", "memcmp", "memmove"}
