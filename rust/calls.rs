@@ -29,7 +29,8 @@ use std::os::fd::{AsRawFd, RawFd};
 ///
 /// # Threads and privilege
 ///
-/// Changes the calling thread only. Needs CAP_SYS_ADMIN in the target's owning user namespace.
+/// Changes the calling thread only. Needs CAP_SYS_ADMIN in one's own user namespace and in that which
+/// owns the target; for mnt also CAP_SYS_CHROOT in one's own; for user in the target alone.
 /// First kernel: 3.0. See setns(2).
 pub fn setns(fd: impl AsRawFd, nstype: u32) -> Result<()> {
     let fd = fd.as_raw_fd();
@@ -75,7 +76,9 @@ pub fn unshare(kinds: impl Into<Kinds>) -> Result<()> {
 pub fn creation_error(step: &'static str, flags: u32, errno: i32) -> Error {
     let kinds = Kinds::from_bits(flags & Kinds::ALL.bits()).unwrap_or_default();
     let cause = explain::create(kinds, Errno(errno));
-    Error::new(step, format!("flags {flags:#x}"), Errno(errno), cause)
+    let rest = flags & !Kinds::ALL.bits();
+    let object = if rest == 0 { kinds.to_string() } else { format!("flags {flags:#x}: {kinds}") };
+    Error::new(step, object, Errno(errno), cause)
 }
 
 /// Whether the kernel would write the target's root and working directory into an `fs_struct` that

@@ -174,6 +174,18 @@ causes! {
     Chroot:
         "the caller is in a chroot, where the kernel makes no user namespace",
         "use pivot_root instead of chroot, or start from outside";
+    /// A nested user namespace, made by somebody whose own ids are not mapped.
+    Unmapped:
+        "the caller's ids are not mapped in its user namespace",
+        "write uid_map and gid_map of the outer user namespace first";
+    /// The sysctl of Debian's kernels.
+    SysctlForbids:
+        "kernel.unprivileged_userns_clone is 0",
+        "set it to 1, or run it as root";
+    /// Another user's process.
+    NotTraceable:
+        "the caller may not trace the process",
+        "run it as the process's own user, or with CAP_SYS_PTRACE";
     /// The kernel was built or booted without this kind.
     NoSuchKind: "this kernel has no namespaces of this kind", "use a kernel that is configured for it";
     /// A filter or module refused what the kernel itself would allow.

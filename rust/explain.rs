@@ -20,6 +20,8 @@ pub fn create(kinds: Kinds, errno: Errno) -> Cause {
         libc::EUSERS if kinds.contains(Kind::User) => Cause::Limit,
         libc::ENOMEM if children_are_elsewhere() => Cause::InitGone,
         libc::EPERM if kinds.contains(Kind::User) && is_chrooted() => Cause::Chroot,
+        libc::EPERM if kinds.contains(Kind::User) && is_unmapped() => Cause::Unmapped,
+        libc::EPERM if kinds.contains(Kind::User) && sysctl_forbids_users() => Cause::SysctlForbids,
         libc::EPERM | libc::EACCES if kinds.contains(Kind::User) => Cause::Filter,
         libc::EPERM if !has_cap_sys_admin() => Cause::NoPrivilege,
         libc::EPERM | libc::ENOSYS => Cause::Filter,
@@ -56,7 +58,9 @@ pub fn join(fd: RawFd, nstype: u32, errno: Errno) -> Cause {
 
 /// Whether the kernel knows the kind: it then shows a link for it.
 pub fn kernel_has(kind: Kind) -> bool {
-    fs::symlink_metadata(format!("/proc/self/ns/{kind}")).is_ok()
+    let there = |path: &str| fs::symlink_metadata(path).is_ok();
+    // Without /proc nobody can tell, and the kernel's own answer has to do.
+    there(&format!("/proc/self/ns/{kind}")) || !there("/proc/self/ns")
 }
 
 fn is_own_user_namespace(fd: RawFd) -> bool {
@@ -76,6 +80,16 @@ fn is_chrooted() -> bool {
     fs::read("/proc/thread-self/mountinfo").is_ok_and(|table| {
         !table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(b"/"))
     })
+}
+
+/// Whether this thread's user namespace has no map yet: nobody in it may make another one.
+fn is_unmapped() -> bool {
+    fs::read("/proc/thread-self/uid_map").is_ok_and(|map| map.is_empty())
+}
+
+/// Debian's and Ubuntu's own switch; elsewhere the file is not there.
+fn sysctl_forbids_users() -> bool {
+    fs::read("/proc/sys/kernel/unprivileged_userns_clone").is_ok_and(|value| value.starts_with(b"0"))
 }
 
 /// Whether children of this thread go into another pid namespace than its own.

@@ -58,12 +58,15 @@ fn answer_for(kind: Kind) -> Result<Answer> {
     if !explain::kernel_has(kind) {
         return Ok(Answer::No(Cause::NoSuchKind));
     }
-    let alone = Kinds::from(kind);
-    let Err(refusal) = try_creating(alone)? else { return Ok(Answer::Yes) };
-    if kind != Kind::User && try_creating(alone | Kind::User)?.is_ok() {
-        return Ok(Answer::WithUser);
+    if try_creating(kind.into())?.is_ok() {
+        return Ok(Answer::Yes);
     }
-    Ok(Answer::No(explain::create(alone, refusal)))
+    // What stands in the way of the user namespace is what there is to say: it would lift the rest.
+    let with_user = Kind::User | kind;
+    Ok(match try_creating(with_user)? {
+        Ok(()) => Answer::WithUser,
+        Err(refusal) => Answer::No(explain::create(with_user, refusal)),
+    })
 }
 
 /// The outer error is about the child, the inner one the kernel's answer.

@@ -1,6 +1,8 @@
 //! Does a spawned command live in the namespaces that its spec names, and does every failure say what
 //! happened? Seen from outside, through /proc; as root or as an ordinary user, who adds a user namespace.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
+
 use nsiso::{Command, Kind, Kinds, Process, Spec};
 use std::collections::BTreeSet;
 use std::fs;
@@ -180,7 +182,7 @@ fn probe_and_the_kernel_agree() {
         let expected = match (alone, with_user) {
             (Ok(_), _) => nsiso::Answer::Yes,
             (Err(_), Ok(_)) => nsiso::Answer::WithUser,
-            (Err(refused), Err(_)) => nsiso::Answer::No(refused.cause()),
+            (Err(_), Err(refused)) => nsiso::Answer::No(refused.cause()),
         };
         assert_eq!(answer, expected, "{kind}");
     }

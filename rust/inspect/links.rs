@@ -64,7 +64,7 @@ const FOR_CHILDREN: [(&str, Kind); 2] = [("pid_for_children", Kind::Pid), ("time
 /// ENOENT: no `/proc`.
 pub fn links(pid: Pid) -> Result<Vec<Link>> {
     let directory = pid.directory();
-    let error = |errno: Errno| Error::new("read links", &directory, errno, Cause::Unknown);
+    let error = |errno: Errno| Error::new("read links", &directory, errno, cause(errno));
     // Says "no such process" where the links would only say "no such file".
     fs::metadata(&directory).map_err(|source| error(missing_process(pid, source)))?;
     let mut names: Vec<(&'static str, Kind)> =
@@ -89,11 +89,20 @@ pub fn links(pid: Pid) -> Result<Vec<Link>> {
 pub fn same(a: Pid, b: Pid, kind: Kind) -> Result<bool> {
     let identity = |pid: Pid| {
         let path = format!("{}/{kind}", pid.directory());
-        fs::metadata(&path)
-            .map(|file| (file.dev(), file.ino()))
-            .map_err(|source| Error::new("read link", path, missing_process(pid, source), Cause::Unknown))
+        fs::metadata(&path).map(|file| (file.dev(), file.ino())).map_err(|source| {
+            let errno = missing_process(pid, source);
+            Error::new("read link", path, errno, cause(errno))
+        })
     };
     Ok(identity(a)? == identity(b)?)
+}
+
+fn cause(errno: Errno) -> Cause {
+    match errno.0 {
+        libc::EACCES => Cause::NotTraceable,
+        libc::ESRCH => Cause::ProcessEnded,
+        _ => Cause::Unknown,
+    }
 }
 
 /// `/proc/PID` is missing: ESRCH is what that means, unless `/proc` is missing altogether.

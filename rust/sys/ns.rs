@@ -65,8 +65,12 @@ pub fn share_fs(a: pid_t, b: pid_t) -> Result<bool> {
 }
 
 /// Whether the process has one thread, asked without /proc: unshare(2) of `CLONE_THREAD` does nothing
-/// to a process with one thread, and is EINVAL for one with more.
+/// to a process with one thread, and is EINVAL for one with more. Where a filter refuses it, /proc tells.
 pub fn is_single_threaded() -> bool {
     // SAFETY: changes nothing, whatever the answer.
-    unsafe { unshare(libc::CLONE_THREAD) }.is_ok()
+    match unsafe { unshare(libc::CLONE_THREAD) } {
+        Ok(()) => true,
+        Err(Errno(libc::EINVAL)) => false,
+        Err(_) => std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1),
+    }
 }

@@ -97,7 +97,8 @@ pub unsafe extern "C" fn nsiso_fork(flags: c_int) -> c_int {
 /// threads, into a mount namespace that only this thread enters. Call unshare(CLONE_FS) on this
 /// thread before, or join in a child.
 ///
-/// MT-Safe; changes the calling thread only. First kernel: 3.0. See setns(2).
+/// MT-Safe; changes the calling thread only. Needs, beside the CAP_SYS_ADMIN of EPERM, CAP_SYS_CHROOT in the
+/// caller's user namespace for mnt; for user, CAP_SYS_ADMIN in the target alone. First kernel: 3.0. See setns(2).
 #[no_mangle]
 pub extern "C" fn nsiso_setns(fd: c_int, nstype: c_int) -> c_int {
     answer(raw::setns(fd, nstype).map(|()| 0))

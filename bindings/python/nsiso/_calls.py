@@ -64,7 +64,8 @@ def setns(fd: Union[int, HasFileno], nstype: SupportsIndex = 0) -> None:
         working directory of all of them; ``.cause`` says so, ``.remedy`` what to do.
     :raises TypeError: *fd* has no descriptor, or *nstype* is no integer.
 
-    Linux: 3.0. Privilege: CAP_SYS_ADMIN in the user namespace that owns the target. See setns(2).
+    Linux: 3.0. Privilege: CAP_SYS_ADMIN in one's own user namespace and in that which owns the target; for
+    mnt also CAP_SYS_CHROOT in one's own; for user in the target alone. See setns(2).
     """
     _nsiso.setns(_descriptor(fd), operator.index(nstype))
 

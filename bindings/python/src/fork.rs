@@ -13,18 +13,22 @@ use pyo3::prelude::*;
 /// Flags under which the child would share memory, handlers or threads with the interpreter.
 const NEVER: i32 = libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_SETTLS;
 
+/// The exit signal's bits, without the one that means `CLONE_NEWTIME`.
+const EXIT_SIGNAL: i32 = 0x7f;
+
 /// Returns twice, as fork(2) does: the child's id in the caller, 0 in the child.
 #[pyfunction]
 pub fn clone(py: Python<'_>, flags: i64) -> PyResult<i32> {
     let flags = crate::error::flags(flags)?;
-    let refused = |errno: i32| to_python(py, &nsiso::creation_error("clone", flags as u32, errno));
+    let refused = move |errno: i32| to_python(py, &nsiso::creation_error("clone", flags as u32, errno));
     if flags & NEVER != 0 {
         return Err(refused(libc::EINVAL));
     }
+    let flags = if flags & EXIT_SIGNAL == 0 { flags | libc::SIGCHLD } else { flags };
     let namespaces = flags & Kinds::ALL.bits() as i32;
     let rest = flags & !namespaces;
     let kinds = Kinds::from_bits(namespaces as u32).unwrap_or_default();
-    let made = if rest == 0 || rest == libc::SIGCHLD {
+    let made = if rest == libc::SIGCHLD {
         with_fork_hooks(|| {
             // SAFETY: the hooks have put the interpreter's locks in order; libc's fork does so for libc's.
             unsafe { raw::fork_from_copy(kinds) }
