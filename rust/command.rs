@@ -1,19 +1,39 @@
-//! What to run: a program, its arguments, its environment. Owned data, no I/O.
+//! What to run: a program, its arguments, environment, directory and descriptors. Owned data, no I/O.
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A program to execute; reusable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It gets the caller's descriptors 0, 1 and 2 and those that are named here, and no others.
+#[derive(Clone, Debug)]
 pub struct Command {
     pub(crate) args: Vec<OsString>,
+    pub(crate) paths: Option<Vec<OsString>>,
     pub(crate) env: Option<Vec<(OsString, OsString)>>,
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) fds: Vec<(Source, RawFd)>,
+}
+
+/// Where a program's descriptor comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A number of the caller's, which stays open until the command has started.
+    Number(RawFd),
+    /// One that the command owns.
+    Owned(Arc<OwnedFd>),
+    /// `/dev/null`.
+    Null,
 }
 
 impl Command {
     /// A program by path, or by name: then it is sought in the caller's `PATH`, as execvp(3) does.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
-        Command { args: vec![program.as_ref().to_owned()], env: None }
+        let args = vec![program.as_ref().to_owned()];
+        Command { args, paths: None, env: None, cwd: None, fds: Vec::new() }
     }
 
     /// Adds an argument.
@@ -28,10 +48,49 @@ impl Command {
         self
     }
 
+    /// Seeks the program file at these paths instead, in this order; the name given to
+    /// [`Command::new`] is then only its first argument.
+    pub fn executable<P: AsRef<OsStr>>(mut self, paths: impl IntoIterator<Item = P>) -> Command {
+        self.paths = Some(paths.into_iter().map(|path| path.as_ref().to_owned()).collect());
+        self
+    }
+
     /// Sets the whole environment, in place of the caller's.
     pub fn env<K: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, env: impl IntoIterator<Item = (K, V)>) -> Command {
         let owned = |(key, value): (K, V)| (key.as_ref().to_owned(), value.as_ref().to_owned());
         self.env = Some(env.into_iter().map(owned).collect());
+        self
+    }
+
+    /// Starts in this directory, as seen inside.
+    pub fn cwd(mut self, path: impl AsRef<Path>) -> Command {
+        self.cwd = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Puts `/dev/null` at this number.
+    pub fn null(self, number: RawFd) -> Command {
+        self.put(Source::Null, number)
+    }
+
+    /// Puts a descriptor at this number; the command keeps it open for as long as it lives.
+    pub fn fd(self, fd: OwnedFd, number: RawFd) -> Command {
+        self.put(Source::Owned(Arc::new(fd)), number)
+    }
+
+    /// Puts a descriptor of the caller's at this number; it must be open whenever the command is started.
+    pub fn borrow_fd(self, fd: impl AsRawFd, number: RawFd) -> Command {
+        self.put(Source::Number(fd.as_raw_fd()), number)
+    }
+
+    /// Keeps a descriptor of the caller's open under its own number.
+    pub fn keep(self, fd: impl AsRawFd) -> Command {
+        let number = fd.as_raw_fd();
+        self.put(Source::Number(number), number)
+    }
+
+    fn put(mut self, source: Source, number: RawFd) -> Command {
+        self.fds.push((source, number));
         self
     }
 }

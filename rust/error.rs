@@ -182,6 +182,40 @@ causes! {
     SysctlForbids:
         "kernel.unprivileged_userns_clone is 0",
         "set it to 1, or run it as root";
+    /// More lines or text than one write of a map may have.
+    MapTooLong:
+        "the id map is too long",
+        "use fewer ranges: 340 lines, and less text than a page, go into one map";
+    /// Outside ids that no line of /etc/subuid or /etc/subgid gives the user.
+    NotGranted:
+        "no line of /etc/subuid or /etc/subgid grants these ids",
+        "add a line with usermod --add-subuids FIRST-LAST or --add-subgids, or let root write the map";
+    /// newuidmap or newgidmap is not there.
+    HelperMissing:
+        "newuidmap or newgidmap is not installed",
+        "install them (Debian: uidmap), map a single id, or let root write the map";
+    /// newuidmap or newgidmap ran without privilege.
+    HelperPowerless:
+        "newuidmap or newgidmap got no privilege",
+        "start from a process without no_new_privs, and keep the helpers setuid on a mount without nosuid";
+    /// It took longer than its timeout.
+    TimedOut: "the set-up took longer than its timeout", "give it more time, or look what the step waits for";
+    /// It was cancelled.
+    Cancelled: "the set-up was cancelled", "start it again";
+    /// Masked or covered /proc.
+    MaskedProc:
+        "parts of the caller's /proc are covered, or it is not mounted",
+        "start from outside the container, or leave out proc";
+    /// The root directory is no mount point.
+    RootNotMount:
+        "the root directory is not a mount point",
+        "bind it onto itself first, or start from outside the chroot";
+    /// A program that the kernel cannot run.
+    NotExecutable:
+        "the file is no program that this kernel runs",
+        "make it executable, or name its interpreter in the first line";
+    /// A program that is not there.
+    NoProgram: "there is no such program", "give its path, or put its directory on PATH";
     /// Another user's process.
     NotTraceable:
         "the caller may not trace the process",

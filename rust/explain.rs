@@ -5,13 +5,17 @@
 
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
+use crate::plan::Op;
 use crate::sys::{ns, Errno};
 use std::fs;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Bit of CAP_SYS_ADMIN in a capability set.
-const CAP_SYS_ADMIN: u64 = 1 << 21;
+/// Numbers of capabilities, which are bits in a set (capabilities(7)).
+pub const CAP_SETGID: u32 = 6;
+/// See [`CAP_SETGID`].
+pub const CAP_SETUID: u32 = 7;
+const CAP_SYS_ADMIN: u32 = 21;
 
 /// Why new namespaces of these kinds were refused.
 pub fn create(kinds: Kinds, errno: Errno) -> Cause {
@@ -23,7 +27,7 @@ pub fn create(kinds: Kinds, errno: Errno) -> Cause {
         libc::EPERM if kinds.contains(Kind::User) && is_unmapped() => Cause::Unmapped,
         libc::EPERM if kinds.contains(Kind::User) && sysctl_forbids_users() => Cause::SysctlForbids,
         libc::EPERM | libc::EACCES if kinds.contains(Kind::User) => Cause::Filter,
-        libc::EPERM if !has_cap_sys_admin() => Cause::NoPrivilege,
+        libc::EPERM if !has_capability(CAP_SYS_ADMIN) => Cause::NoPrivilege,
         libc::EPERM | libc::ENOSYS => Cause::Filter,
         libc::EINVAL if !kinds.iter().all(kernel_has) => Cause::NoSuchKind,
         libc::EINVAL if kinds.contains(Kind::User) && !ns::is_single_threaded() => Cause::Threads,
@@ -56,6 +60,21 @@ pub fn join(fd: RawFd, nstype: u32, errno: Errno) -> Cause {
     }
 }
 
+/// Why a step of a plan failed.
+pub fn step(op: &Op, errno: Errno) -> Cause {
+    match (op, errno.0) {
+        (Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds), _) => create(*kinds, errno),
+        (Op::Join { .. }, libc::ESRCH) => Cause::ProcessEnded,
+        (Op::Join { .. }, libc::EPERM) => Cause::NotOwner,
+        (Op::MountProc, libc::EPERM) => Cause::MaskedProc,
+        (Op::PrivateMounts, libc::EINVAL) => Cause::RootNotMount,
+        (Op::Exec { .. }, libc::ENOENT | libc::ENOTDIR) => Cause::NoProgram,
+        (Op::Exec { .. }, libc::EACCES | libc::ENOEXEC) => Cause::NotExecutable,
+        (Op::Await | Op::Hold, libc::ETIMEDOUT) => Cause::TimedOut,
+        _ => Cause::Unknown,
+    }
+}
+
 /// Whether the kernel knows the kind: it then shows a link for it.
 pub fn kernel_has(kind: Kind) -> bool {
     let there = |path: &str| fs::symlink_metadata(path).is_ok();
@@ -69,10 +88,11 @@ fn is_own_user_namespace(fd: RawFd) -> bool {
     own.is_some() && own == identity(&format!("/proc/thread-self/fd/{fd}"))
 }
 
-fn has_cap_sys_admin() -> bool {
+/// Whether a capability is effective in the caller's user namespace.
+pub fn has_capability(number: u32) -> bool {
     status_field("CapEff:")
         .and_then(|text| u64::from_str_radix(&text, 16).ok())
-        .is_some_and(|set| set & CAP_SYS_ADMIN != 0)
+        .is_some_and(|set| set & (1 << number) != 0)
 }
 
 /// Whether the root directory is another than the mount namespace's: then no line of mountinfo is for `/`.

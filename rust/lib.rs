@@ -25,6 +25,7 @@ mod command;
 mod error;
 mod explain;
 mod idmap;
+mod idmap_writer;
 pub mod inspect;
 mod kind;
 mod plan;
@@ -32,6 +33,7 @@ mod probe;
 mod process;
 mod spawn;
 mod spec;
+mod subid;
 mod sys;
 
 pub use calls::{creation_error, setns, unshare};
@@ -42,7 +44,8 @@ pub use kind::{Kind, Kinds, UnknownKind};
 pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
 pub use process::{ExitStatus, Process};
-pub use spec::Spec;
+pub use spawn::Held;
+pub use spec::{Offset, Spec};
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

@@ -4,8 +4,10 @@
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::kind::{Kind, Kinds};
-use crate::sys::{process, vfork, Errno};
+use crate::sys::start::{self, Met, Order, Wiring};
+use crate::sys::{process, Errno};
 use nsiso_child::{Op, Outcome};
+use std::sync::Arc;
 
 /// Whether a kind of namespace can be created here and now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,11 +73,16 @@ fn answer_for(kind: Kind) -> Result<Answer> {
 
 /// The outer error is about the child, the inner one the kernel's answer.
 fn try_creating(kinds: Kinds) -> Result<std::result::Result<(), Errno>> {
-    let ops = [Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }];
-    let child = vfork::start(Kinds::NONE, &ops)
-        .map_err(|errno| Error::new("clone", "a child to probe with", errno, Cause::Unknown))?;
-    while process::wait(child.pid, 0) == Err(Errno(libc::EINTR)) {}
-    Ok(match child.outcome {
+    fn program<'a>(kinds: &'a Kinds, _: &Wiring) -> Vec<Op<'a>> {
+        vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
+    }
+    let refused = |errno| Error::new("clone", "a child to probe with", errno, Cause::Unknown);
+    let order = Order { kinds: Kinds::NONE, awaits: false, copy: false };
+    let mut child = start::start(Arc::new(kinds), program, order).map_err(refused)?;
+    while child.meet(None, &mut || true).map_err(refused)? != Met::Gone {}
+    let (outcome, pid, _) = child.finish();
+    while process::wait(pid, 0) == Err(Errno(libc::EINTR)) {}
+    Ok(match outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed { errno, .. } => Err(Errno(errno)),
     })

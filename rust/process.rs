@@ -11,12 +11,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[derive(Debug)]
 pub struct Process {
     pid: libc::pid_t,
-    pidfd: OwnedFd,
+    pidfd: Option<OwnedFd>,
     status: OnceCell<ExitStatus>,
 }
 
 impl Process {
-    pub(crate) fn new(pid: libc::pid_t, pidfd: OwnedFd) -> Process {
+    pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>) -> Process {
         Process { pid, pidfd, status: OnceCell::new() }
     }
 
@@ -58,25 +58,26 @@ impl Process {
         Ok(self.status.get().copied())
     }
 
+    /// The pidfd, readable (poll(2)) once the child has ended; `None` before Linux 5.2.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
     /// Sends a signal, by pidfd: it never reaches another process.
     ///
     /// # Errors
     ///
     /// ESRCH: it has ended and was reaped. EPERM: it runs as another user now. EINVAL: no such signal.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
-        process::pidfd_send_signal(self.pidfd.as_fd(), signal).map_err(|errno| self.error("signal", errno))
+        if self.status.get().is_some() {
+            return Err(self.error("signal", Errno(libc::ESRCH)));
+        }
+        process::kill(self.pidfd(), self.pid, signal).map_err(|errno| self.error("signal", errno))
     }
 
     fn error(&self, step: &'static str, errno: Errno) -> Error {
         let cause = if errno.0 == libc::ESRCH { Cause::ProcessEnded } else { Cause::Unknown };
         Error::new(step, format!("process {}", self.pid), errno, cause)
-    }
-}
-
-/// The pidfd: readable (poll(2)) once the child has ended.
-impl AsFd for Process {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
     }
 }
 

@@ -1,27 +1,286 @@
-//! How a plan is performed, the parent's half: start the child, read its report.
+//! How a plan is performed, the parent's half: open, start, write maps, read the report.
 #![forbid(unsafe_code)]
 
+use crate::command::Source;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
-use crate::plan::{Plan, Step};
+use crate::idmap_writer as maps;
+use crate::kind::Kinds;
+use crate::plan::{MapWriter, Op, Plan, Runtime, Step};
 use crate::process::Process;
-use crate::sys::{vfork, Errno};
+use crate::spec::Target;
+use crate::sys::start::{self, Met, Order, Starting, Wiring};
+use crate::sys::{fd, process, Errno};
+use nsiso_child as child;
 use nsiso_child::Outcome;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Starts what the plan describes. On failure the child is reaped and nothing is left.
-pub fn spawn(plan: &Plan) -> Result<Process> {
-    let kinds = plan.clone_kinds();
-    let child = vfork::start(kinds, &plan.program())
-        .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
-    let process = Process::new(child.pid, child.pidfd);
-    match child.outcome {
-        Outcome::Done => Ok(process),
-        Outcome::Failed { step, errno } => {
-            process.wait()?;
-            let step = plan.childs_step(step);
-            let name = step.map_or("set up", |step| step.name());
-            let object = step.as_ref().map_or_else(String::new, Step::object);
-            Err(Error::new(name, object, Errno(errno), Cause::Unknown))
+pub fn spawn(plan: Plan, go_on: &mut dyn FnMut() -> bool) -> Result<Process> {
+    Underway::start(plan)?.executed(go_on)
+}
+
+/// Sets up what the plan describes, up to its [`Op::Hold`].
+pub fn hold(plan: Plan, go_on: &mut dyn FnMut() -> bool) -> Result<Held> {
+    let mut underway = Underway::start(plan)?;
+    match underway.meet(go_on)? {
+        Met::Waiting => Ok(Held { underway }),
+        // It failed before it came there.
+        _ => underway.process().and_then(|process| {
+            let object = format!("process {}", process.id());
+            Err(Error::new("hold", object, Errno(libc::ECHILD), Cause::Unknown))
+        }),
+    }
+}
+
+/// A process that is set up and not yet executed. Dropping it ends it and leaves nothing.
+#[derive(Debug)]
+pub struct Held {
+    underway: Underway,
+}
+
+impl Held {
+    /// Its number in the caller's pid namespace.
+    pub fn id(&self) -> i32 {
+        self.underway.starting.pid()
+    }
+
+    /// Its pidfd, if the kernel has such (Linux 5.3).
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.underway.starting.pidfd()
+    }
+
+    /// Lets it execute its command.
+    ///
+    /// # Errors
+    ///
+    /// The command's own, as [`crate::Spec::spawn`]; nothing is left then.
+    pub fn release(self) -> Result<Process> {
+        self.release_while(&mut || true)
+    }
+
+    /// As [`Held::release`]; after each signal that this thread handles meanwhile, `go_on` is asked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Held::release`]; ECANCELED when it says no.
+    pub fn release_while(self, go_on: &mut dyn FnMut() -> bool) -> Result<Process> {
+        let mut underway = self.underway;
+        underway.met += 1;
+        underway.starting.release().map_err(|errno| underway.error("release", String::new(), errno))?;
+        underway.executed(go_on)
+    }
+}
+
+/// A plan that is being performed.
+#[derive(Debug)]
+struct Underway {
+    prepared: Arc<Prepared>,
+    starting: Starting,
+    /// How often the child has waited and was released.
+    met: usize,
+    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+}
+
+/// A plan and the descriptors that its steps name.
+#[derive(Debug)]
+struct Prepared {
+    plan: Plan,
+    joins: Vec<RawFd>,
+    /// Those among the numbers that are ours.
+    _opened: Vec<OwnedFd>,
+    moves: Vec<(RawFd, RawFd)>,
+    close: Vec<(u32, u32)>,
+}
+
+impl Underway {
+    fn start(plan: Plan) -> Result<Underway> {
+        let timeout = plan.timeout;
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let kinds = match plan.ops.first() {
+            Some(Op::Clone { kinds }) => *kinds,
+            _ => Kinds::NONE,
+        };
+        let awaits = plan.ops.iter().any(|op| matches!(op, Op::Await | Op::Hold));
+        let order = Order { kinds, awaits, copy: plan.own_memory };
+        let prepared = Arc::new(Prepared::new(plan)?);
+        let starting = start::start(Arc::clone(&prepared), Prepared::program, order)
+            .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
+        Ok(Underway { prepared, starting, met: 0, deadline, timeout })
+    }
+
+    /// On to the end of the program, where the command runs.
+    fn executed(mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Process> {
+        self.meet(go_on)?;
+        self.process()
+    }
+
+    /// Performs the parent's steps at each meeting, up to an [`Op::Hold`] or the end of the program.
+    fn meet(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
+        loop {
+            let mut interrupted = false;
+            let met = self.starting.meet(self.deadline, &mut || {
+                interrupted = !go_on();
+                !interrupted
+            });
+            match met.map_err(|errno| self.error("wait for the child", String::new(), errno))? {
+                Met::Late if interrupted => return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled)),
+                Met::Late => return Err(self.gave_up(libc::ETIMEDOUT, Cause::TimedOut)),
+                Met::Waiting if !self.holds() => self.write_maps()?,
+                met => return Ok(met),
+            }
+            self.met += 1;
+            self.starting.release().map_err(|errno| self.error("release", String::new(), errno))?;
         }
+    }
+
+    /// Whether the place where the child waits now is an [`Op::Hold`].
+    fn holds(&self) -> bool {
+        let mut places = self.prepared.plan.ops.iter().filter(|op| matches!(op, Op::Await | Op::Hold));
+        matches!(places.nth(self.met), Some(Op::Hold))
+    }
+
+    fn write_maps(&self) -> Result<()> {
+        for step in self.prepared.plan.steps() {
+            let written = match step.op() {
+                Op::WriteMap { ids, map, writer: MapWriter::Parent } => {
+                    maps::write(*ids, map, self.starting.pid())
+                }
+                Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
+                    maps::by_helper(*ids, ranges, self.starting.pid())
+                }
+                _ => Ok(()),
+            };
+            written.map_err(|(errno, cause)| Error::new(step.name(), step.object(), errno, cause))?;
+        }
+        Ok(())
+    }
+
+    fn gave_up(&self, errno: i32, cause: Cause) -> Error {
+        let object = self.timeout.map_or_else(String::new, |timeout| format!("after {timeout:?}"));
+        Error::new("set up", object, Errno(errno), cause)
+    }
+
+    fn error(&self, step: &str, object: String, errno: Errno) -> Error {
+        let object = if object.is_empty() { format!("process {}", self.starting.pid()) } else { object };
+        Error::new(step, object, errno, Cause::Unknown)
+    }
+
+    /// What has come of it: a running command, or the step that failed.
+    fn process(self) -> Result<Process> {
+        let (outcome, pid, pidfd) = self.starting.finish();
+        let process = Process::new(pid, pidfd);
+        let Outcome::Failed { step, errno } = outcome else { return Ok(process) };
+        process.wait()?;
+        let step = self.prepared.plan.childs_step(step);
+        let cause = step.as_ref().map_or(Cause::Unknown, |step| explain::step(step.op(), Errno(errno)));
+        let name = step.as_ref().map_or("set up", Step::name);
+        Err(Error::new(name, step.as_ref().map_or_else(String::new, Step::object), Errno(errno), cause))
+    }
+}
+
+impl Prepared {
+    /// Opens what the plan names.
+    fn new(plan: Plan) -> Result<Prepared> {
+        let (mut joins, mut opened) = (Vec::new(), Vec::new());
+        for step in plan.steps() {
+            if let Op::Join { target, .. } = step.op() {
+                let of_target = open(target).map_err(|errno| {
+                    let cause = explain::step(step.op(), errno);
+                    Error::new("open", step.object(), errno, cause)
+                })?;
+                joins.push(of_target.as_ref().map_or_else(|number| *number, AsRawFd::as_raw_fd));
+                opened.extend(of_target.ok());
+            }
+        }
+        let (copies, moves) = place(&plan.descriptors)?;
+        opened.extend(copies);
+        let close = gaps(&plan.descriptors);
+        Ok(Prepared { plan, joins, _opened: opened, moves, close })
+    }
+
+    fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
+        let Prepared { plan, joins, moves, close, .. } = self;
+        plan.program(&Runtime { wiring: *wiring, joins, moves, close })
+    }
+}
+
+/// A descriptor of our own, or the number of one that is open already.
+fn open(target: &Target) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
+    Ok(match target {
+        Target::Process(pid) => Ok(process::pidfd_open(*pid)?),
+        Target::Path(path) => Ok(File::open(path)?.into()),
+        Target::Fd(fd) => Err(fd.as_raw_fd()),
+        Target::Number(number) => Err(*number),
+    })
+}
+
+/// The pairs of [`child::Op::Descriptors`]. A source that another pair would overwrite, or whose number is
+/// in the way, is first copied above all of them.
+fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<(RawFd, RawFd)>)> {
+    let refused =
+        |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
+    let above = descriptors.iter().map(|(_, to)| to + 1).max().unwrap_or(0).max(3);
+    let (mut owned, mut moves) = (Vec::new(), Vec::new());
+    for (source, to) in descriptors {
+        if *to < 0 {
+            return Err(refused(*to, Errno(libc::EBADF)));
+        }
+        let copy = |fd: BorrowedFd<'_>| fd::duplicate(fd, above).map_err(|errno| refused(*to, errno));
+        let from = match source {
+            Source::Number(number) if number == to => *number,
+            Source::Number(number) => {
+                owned.push(fd::duplicate_number(*number, above).map_err(|errno| refused(*number, errno))?);
+                owned.last().map_or(-1, AsRawFd::as_raw_fd)
+            }
+            Source::Owned(fd) => {
+                owned.push(copy(fd.as_fd())?);
+                owned.last().map_or(-1, AsRawFd::as_raw_fd)
+            }
+            Source::Null => {
+                let null = File::options().read(true).write(true).open("/dev/null");
+                let null = null.map_err(|source| refused(*to, source.into()))?;
+                owned.push(copy(null.as_fd())?);
+                owned.last().map_or(-1, AsRawFd::as_raw_fd)
+            }
+        };
+        moves.push((from, *to));
+    }
+    Ok((owned, moves))
+}
+
+/// All numbers from 3 on but those that the command gets.
+fn gaps(descriptors: &[(Source, RawFd)]) -> Vec<(u32, u32)> {
+    let mut kept: Vec<u32> = descriptors.iter().filter_map(|(_, to)| u32::try_from(*to).ok()).collect();
+    kept.sort_unstable();
+    let mut ranges = Vec::new();
+    let mut first = 3;
+    for number in kept.into_iter().filter(|number| *number >= 3) {
+        if number > first {
+            ranges.push((first, number - 1));
+        }
+        first = first.max(number + 1);
+    }
+    ranges.push((first, u32::MAX));
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_the_kept_is_marked() {
+        let gaps_beside = |kept: &[RawFd]| {
+            let kept: Vec<_> = kept.iter().map(|number| (Source::Null, *number)).collect();
+            gaps(&kept)
+        };
+        assert_eq!(gaps_beside(&[]), [(3, u32::MAX)]);
+        assert_eq!(gaps_beside(&[0, 1, 2, 3]), [(4, u32::MAX)]);
+        assert_eq!(gaps_beside(&[9, 5, 5]), [(3, 4), (6, 8), (10, u32::MAX)]);
     }
 }

@@ -6,7 +6,7 @@
 use nsiso::{Command, Kind, Kinds, Process, Spec};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -139,7 +139,7 @@ fn the_environment_is_the_callers_or_the_given_one() {
 fn waiting_is_repeatable_and_the_pidfd_is_the_childs() {
     let process = Spec::new().spawn(&sleeper()).unwrap();
     assert_eq!(process.poll().unwrap(), None);
-    let info = format!("/proc/self/fdinfo/{}", process.as_fd().as_raw_fd());
+    let info = format!("/proc/self/fdinfo/{}", process.pidfd().unwrap().as_raw_fd());
     let of_pidfd = || fs::read_to_string(&info).unwrap();
     assert!(of_pidfd().contains(&format!("Pid:\t{}\n", process.id())), "the descriptor is the child's");
     process.send_signal(libc::SIGTERM).unwrap();

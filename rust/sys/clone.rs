@@ -11,12 +11,12 @@
 #![allow(unsafe_code)]
 
 use super::stack::Stack;
-use super::{clone_time as time, stub, Errno, Result};
+use super::{clone_time as time, Errno, Result};
 use libc::{c_int, c_void, pid_t};
+use nsiso_child::stub;
 use std::ptr;
 
-/// What the child runs; its result is the child's exit status.
-pub type CloneFn = unsafe extern "C" fn(*mut c_void) -> c_int;
+pub use nsiso_child::stub::CloneFn;
 
 /// Lies in the exit signal's byte, where no signal has that number.
 pub(super) const CLONE_NEWTIME: c_int = libc::CLONE_NEWTIME;

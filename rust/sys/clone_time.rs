@@ -12,8 +12,9 @@
 
 use super::clone::{fork_raw, Call, ClonePointers, CLONE_NEWTIME};
 use super::stack::Stack;
-use super::{process, stub, Errno, Result};
+use super::{process, Errno, Result};
 use libc::{c_int, c_void, pid_t};
+use nsiso_child::stub;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The exit signal's bits in clone(2)'s flags; clone3 has a field of its own.

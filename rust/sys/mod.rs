@@ -4,12 +4,12 @@ pub mod clone;
 mod clone_time;
 pub mod copy;
 pub mod exec;
+pub mod fd;
 pub mod ns;
 pub mod process;
 pub mod signals;
 pub mod stack;
-mod stub;
-pub mod vfork;
+pub mod start;
 
 use std::fmt;
 use std::io;

@@ -7,7 +7,32 @@
 
 use super::{Errno, Result};
 use libc::{c_int, pid_t};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// pidfd_open(2), Linux 5.3.
+pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let fd = Errno::check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the kernel just gave us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+}
+
+/// A pidfd of this process itself.
+pub fn own_pidfd() -> Result<OwnedFd> {
+    // SAFETY: takes nothing, cannot fail.
+    pidfd_open(unsafe { libc::getpid() })
+}
+
+/// Sends a signal by pidfd, or where there is none by number, to a child that nobody has reaped.
+pub fn kill(pidfd: Option<BorrowedFd<'_>>, pid: pid_t, signal: c_int) -> Result<()> {
+    match pidfd.map(|pidfd| pidfd_send_signal(pidfd, signal)) {
+        // SAFETY: numbers only.
+        None | Some(Err(Errno(libc::ENOSYS | libc::EPERM))) => {
+            Errno::check(unsafe { libc::kill(pid, signal) }).map(drop)
+        }
+        Some(answer) => answer,
+    }
+}
 
 /// pidfd_send_signal(2), Linux 5.1.
 pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<()> {

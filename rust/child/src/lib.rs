@@ -6,10 +6,14 @@
 //! All that it needs is made ready beforehand and borrowed: see [`Program`].
 #![no_std]
 
+mod descriptors;
+mod process;
 mod program;
-mod raw;
-mod report;
+pub mod raw;
+pub mod report;
 mod run;
+mod signals;
+pub mod stub;
 
 pub use program::{Argv, Op, Program};
 pub use report::{Outcome, Report};

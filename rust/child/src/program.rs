@@ -18,6 +18,11 @@ pub struct Program<'a> {
     pub reset_handlers: bool,
     /// The signal mask that the program starts with.
     pub signal_mask: u64,
+    /// Without `CLONE_VM`: the close-on-exec end of a pipe whose other end the parent reads, a byte at each
+    /// [`Op::Await`] and its end when all processes have executed or ended. Else -1: [`Report::state`] tells.
+    ///
+    /// [`Report::state`]: crate::Report::state
+    pub notice: c_int,
 }
 
 /// One step: one system call, or a few that only make sense together.
@@ -28,6 +33,28 @@ pub enum Op<'a> {
     Unshare {
         /// `CLONE_NEW*` bits.
         flags: u32,
+    },
+    /// setns(2).
+    Setns {
+        /// A namespace's descriptor or a pidfd.
+        fd: c_int,
+        /// `CLONE_NEW*` bits.
+        flags: u32,
+    },
+    /// clone(2) with `CLONE_PARENT`: the steps that follow are performed by a new process, which alone
+    /// is in the pid namespace that was joined or is made here; this one ends.
+    Fork {
+        /// `CLONE_NEW*` bits.
+        flags: u32,
+        /// One past the highest byte of the new process's stack, under `CLONE_VM`; else NULL.
+        stack: usize,
+    },
+    /// Says that all before is done, and waits for the parent's word; ends if the parent ends.
+    Await {
+        /// An eventfd that the parent writes to.
+        gate: c_int,
+        /// The parent's own pidfd.
+        parent: c_int,
     },
     /// open(2), write(2) in one piece, close(2): how id maps and offsets are written.
     Write {
@@ -52,8 +79,74 @@ pub enum Op<'a> {
         /// At most 64 bytes.
         name: &'a [u8],
     },
+    /// setdomainname(2).
+    Setdomainname {
+        /// At most 64 bytes.
+        name: &'a [u8],
+    },
     /// socket(2) and ioctl(2) `SIOCSIFFLAGS`: brings `lo` up.
     LoopbackUp,
+    /// chdir(2).
+    Chdir {
+        /// Where.
+        path: &'a CStr,
+    },
+    /// umask(2).
+    Umask {
+        /// Permission bits to leave out.
+        mask: u32,
+    },
+    /// setsid(2).
+    Setsid,
+    /// setpgid(2) of this process.
+    Setpgid {
+        /// A process group, 0 for an own one.
+        group: i32,
+    },
+    /// ioctl(2) `TIOCSCTTY`: a terminal becomes the session's.
+    ControllingTerminal {
+        /// The terminal.
+        fd: c_int,
+    },
+    /// prlimit(2) of this process.
+    Rlimit {
+        /// `RLIMIT_*`.
+        resource: u32,
+        /// Soft and hard limit.
+        limits: [u64; 2],
+    },
+    /// setgroups(2).
+    Setgroups {
+        /// All supplementary groups.
+        groups: &'a [u32],
+    },
+    /// setresgid(2), all three.
+    Setgid {
+        /// Group id, as in the child's user namespace.
+        gid: u32,
+    },
+    /// setresuid(2), all three. Only in a process with a memory of its own: it changes whether that may be dumped.
+    Setuid {
+        /// User id, as in the child's user namespace.
+        uid: u32,
+    },
+    /// prctl(2).
+    Prctl {
+        /// `PR_*`.
+        option: c_int,
+        /// Its first argument; the others are 0.
+        argument: c_ulong,
+    },
+    /// dup3(2) of each pair, and fcntl(2) where both are the same: what the program finds where.
+    Descriptors {
+        /// From and to; no number that one pair writes is read by a later one.
+        moves: &'a [(c_int, c_int)],
+    },
+    /// close_range(2): marks all other descriptors close-on-exec.
+    CloseOnExec {
+        /// First and last number of each range.
+        ranges: &'a [(u32, u32)],
+    },
     /// execve(2) of the first of these that is there, as execvp(3) seeks; does not come back.
     Exec {
         /// Where the program file may be.

@@ -1,12 +1,23 @@
-//! How the child tells its parent what happened: the step it was at, and the errno.
+//! What parent and child share while they meet: how far the child is, and what failed.
 
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-/// Two words in memory that parent and child share (never private memory: a child without
-/// `CLONE_VM` would write into its own copy). All zeros is the state before the child runs.
+/// The child performs its steps.
+pub const RUNNING: u32 = 1;
+/// The child has come to an [`crate::Op::Await`] and waits for the parent's word.
+pub const WAITING: u32 = 2;
+/// The child has executed or ended, written by the kernel (`CLONE_CHILD_CLEARTID`).
+pub const GONE: u32 = 0;
+
+/// Words in memory that parent and child share (never private memory: a child without `CLONE_VM`
+/// would write into its own copy). All zeros but for `state` before the child runs.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Futexes, of the first process and of its successor: [`RUNNING`], [`WAITING`] or [`GONE`].
+    pub state: [AtomicU32; 2],
+    /// The process that goes on after an [`crate::Op::Fork`], as the parent counts; 0 before.
+    pub successor: AtomicI32,
     step: AtomicU32,
     errno: AtomicI32,
 }

@@ -10,8 +10,11 @@
 //! The declarations below are what the assembly implements; callers vouch for the arguments.
 #![allow(unsafe_code)]
 
-use super::clone::CloneFn;
-use libc::{c_int, c_void, pid_t};
+use core::ffi::{c_int, c_void};
+use libc::pid_t;
+
+/// What the child runs; its result is the child's exit status.
+pub type CloneFn = unsafe extern "C" fn(*mut c_void) -> c_int;
 
 extern "C" {
     /// clone(2) by the architecture's own order of arguments, then `func(arg)` in the child.
@@ -41,7 +44,7 @@ const _: () = {
 };
 
 #[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
+core::arch::global_asm!(
     ".pushsection .text.nsiso_stub_clone_0_1,\"ax\",@progbits",
     ".globl nsiso_stub_clone_0_1",
     ".hidden nsiso_stub_clone_0_1",
@@ -105,7 +108,7 @@ std::arch::global_asm!(
 );
 
 #[cfg(target_arch = "aarch64")]
-std::arch::global_asm!(
+core::arch::global_asm!(
     ".pushsection .text.nsiso_stub_clone_0_1,\"ax\",@progbits",
     ".globl nsiso_stub_clone_0_1",
     ".hidden nsiso_stub_clone_0_1",

@@ -1,0 +1,94 @@
+//! How the child becomes another process half way, and how it waits for its parent's word.
+//!
+//! # Safety
+//!
+//! clone(2) of this process, whose memory (its own or its parent's) holds the program for as long
+//! as the successor runs.
+#![allow(unsafe_code)]
+
+use crate::program::Program;
+use crate::report::{Report, RUNNING, WAITING};
+use crate::run::{act, call, exit, run_from, Step};
+use crate::stub;
+use core::ffi::{c_int, c_void};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// How far a process is in a program.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub program: &'a Program<'a>,
+    pub report: &'a Report,
+    /// The step that is performed, or from which on.
+    pub first: usize,
+    /// 0 for the first process, 1 for its successor.
+    pub process: usize,
+}
+
+impl Place<'_> {
+    fn state(&self) -> Option<&AtomicU32> {
+        self.report.state.get(self.process)
+    }
+}
+
+/// [`crate::Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
+pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
+    let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
+    let flags = flags as usize | libc::CLONE_PARENT as usize;
+    let answer = if stack == 0 {
+        call(libc::SYS_clone, [flags, 0, 0, 0, 0])? as isize
+    } else {
+        let Some(state) = next.state() else { return Err(libc::EINVAL) };
+        state.store(RUNNING, Ordering::Relaxed);
+        let flags = flags | (libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID) as usize;
+        let (none, tid) = (ptr::null_mut(), state.as_ptr().cast::<c_int>());
+        let arg = ptr::from_ref(&next).cast_mut().cast::<c_void>();
+        // SAFETY: a stack of its own that the parent gives back when both have gone; `next` stays in
+        // this frame, which this process leaves as it is when it ends below.
+        unsafe { stub::clone(flags, stack as *mut c_void, none, tid, none.cast(), succeed, arg) }
+    };
+    match answer {
+        0 => run_from(&next),
+        pid @ 1.. => {
+            place.report.successor.store(pid as i32, Ordering::Release);
+            exit(0)
+        }
+        errno => Err((-errno) as i32),
+    }
+}
+
+unsafe extern "C" fn succeed(arg: *mut c_void) -> c_int {
+    // SAFETY: `fork` passes its own place, in memory that stays.
+    run_from(unsafe { &*arg.cast::<Place<'_>>() })
+}
+
+/// [`crate::Op::Await`].
+pub(crate) fn wait_for_parent(gate: c_int, parent: c_int, place: &Place<'_>) -> Step {
+    if let Some(state) = place.state() {
+        state.store(WAITING, Ordering::Release);
+        let word = state.as_ptr() as usize;
+        act(libc::SYS_futex, [word, libc::FUTEX_WAKE as usize, 1, 0, 0])?;
+    }
+    let notice = place.program.notice;
+    if notice >= 0 {
+        act(libc::SYS_write, [notice as usize, b"w".as_ptr() as usize, 1, 0, 0])?;
+    }
+    let (gate, parent) = (
+        libc::pollfd { fd: gate, events: libc::POLLIN, revents: 0 },
+        libc::pollfd { fd: parent, events: libc::POLLIN, revents: 0 },
+    );
+    let mut both = [gate, parent];
+    // All signals are blocked, so nothing but an answer ends this.
+    act(libc::SYS_ppoll, [both.as_mut_ptr() as usize, both.len(), 0, 0, 0])?;
+    let [gate, _] = both;
+    if gate.revents == 0 {
+        exit(0);
+    }
+    let mut word = 0_u64;
+    let address = ptr::addr_of_mut!(word) as usize;
+    act(libc::SYS_read, [gate.fd as usize, address, size_of::<u64>(), 0, 0])?;
+    if let Some(state) = place.state() {
+        state.store(RUNNING, Ordering::Release);
+    }
+    Ok(())
+}

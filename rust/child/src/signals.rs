@@ -1,0 +1,54 @@
+//! How the child puts signals in order right before it executes.
+#![forbid(unsafe_code)]
+
+use crate::program::Program;
+use crate::run::{act, Step};
+use core::ffi::c_int;
+
+/// Signals are numbered from 1 to this.
+const SIGNALS: c_int = 64;
+/// Width in bytes of the kernel's signal set.
+const SIGNAL_SET: usize = 8;
+/// Signals that hosts are wont to ignore for their own use, and that programs expect at default.
+const NEVER_INHERITED_IGNORED: [c_int; 3] = [libc::SIGPIPE, libc::SIGCHLD, libc::SIGXFSZ];
+
+/// Handlers to their defaults, then the mask: no handler of the host may ever run in this child.
+pub(crate) fn make_ready(program: &Program<'_>) -> Step {
+    if program.reset_handlers {
+        for signal in 1..=SIGNALS {
+            // SIGKILL and SIGSTOP have no disposition to set, and answer EINVAL.
+            if signal != libc::SIGKILL && signal != libc::SIGSTOP && !is_ignored(signal)? {
+                set_default(signal)?;
+            }
+        }
+    }
+    for signal in NEVER_INHERITED_IGNORED {
+        set_default(signal)?;
+    }
+    let mask = core::ptr::addr_of!(program.signal_mask) as usize;
+    act(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, mask, 0, SIGNAL_SET, 0])
+}
+
+/// The kernel's own `struct sigaction`, not libc's.
+#[repr(C)]
+struct KernelSigaction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+static DEFAULT_ACTION: KernelSigaction =
+    KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+
+fn is_ignored(signal: c_int) -> Result<bool, i32> {
+    let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    let old = core::ptr::addr_of_mut!(now) as usize;
+    act(libc::SYS_rt_sigaction, [signal as usize, 0, old, SIGNAL_SET, 0])?;
+    Ok(now.handler == libc::SIG_IGN)
+}
+
+fn set_default(signal: c_int) -> Step {
+    let new = core::ptr::addr_of!(DEFAULT_ACTION) as usize;
+    act(libc::SYS_rt_sigaction, [signal as usize, new, 0, SIGNAL_SET, 0])
+}

@@ -1,0 +1,80 @@
+//! Which options of a spec need or exclude each other, before anything is done.
+#![forbid(unsafe_code)]
+
+use crate::error::{Cause, Error, Result};
+use crate::kind::{Kind, Kinds};
+use crate::spec::{Offset, Spec};
+
+/// Host and domain names have this many bytes at most (uts_namespaces(7)).
+const NAME_MAX: usize = 64;
+/// The range of oom_score_adj (proc(5)).
+const OOM_SCORES: std::ops::RangeInclusive<i32> = -1000..=1000;
+
+/// Refuses what cannot be meant; each complaint names the option.
+pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
+    let mut all = Kinds::NONE;
+    for kinds in joined {
+        let twice = all & *kinds;
+        if !twice.is_empty() {
+            return refuse(format!("two joins name {twice}"));
+        }
+        all |= *kinds;
+    }
+    let both = all & spec.unshare;
+    if !both.is_empty() {
+        return refuse(format!("join and unshare both name {both}"));
+    }
+    needs(spec, !spec.maps.is_empty(), "an id map", Kind::User.into())?;
+    if spec.maps.len() > 1 {
+        return refuse(
+            "there is more than one id map: map_root, map_current, map_auto and ranges exclude each other"
+                .into(),
+        );
+    }
+    needs(spec, spec.proc, "proc", Kind::Pid | Kind::Mnt)?;
+    for (option, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        needs(spec, name.is_some(), option, Kind::Uts.into())?;
+        let length = name.as_ref().map_or(0, |name| name.len());
+        if length > NAME_MAX {
+            return refuse(format!("{option} has {length} bytes, {NAME_MAX} at most"));
+        }
+    }
+    for (option, offset) in [("monotonic", spec.monotonic), ("boottime", spec.boottime)] {
+        needs(spec, offset.is_some(), &format!("an offset of {option}"), Kind::Time.into())?;
+        if offset.is_some_and(|Offset { nanoseconds, .. }| nanoseconds >= 1_000_000_000) {
+            return refuse(format!("the offset of {option} has a second or more in its nanoseconds"));
+        }
+    }
+    if spec.process_group.is_some() && (spec.new_session || spec.controlling_terminal.is_some()) {
+        return refuse(
+            "process_group and a session of its own exclude each other: a leader cannot move".into(),
+        );
+    }
+    if spec.umask.is_some_and(|mask| mask > 0o777) {
+        return refuse("umask has bits beyond 0777".into());
+    }
+    if spec.oom_score_adj.is_some_and(|score| !OOM_SCORES.contains(&score)) {
+        return refuse("oom_score_adj is not between -1000 and 1000".into());
+    }
+    let mut resources: Vec<_> = spec.rlimits.iter().map(|(resource, _)| resource).collect();
+    resources.sort_unstable();
+    if resources.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse("one resource has two limits".into());
+    }
+    if spec.rlimits.iter().any(|(_, [soft, hard])| soft > hard) {
+        return refuse("a soft limit is above its hard limit".into());
+    }
+    Ok(())
+}
+
+fn needs(spec: &Spec, asked: bool, option: &str, kinds: Kinds) -> Result<()> {
+    let missing = kinds - spec.unshare;
+    if !asked || missing.is_empty() {
+        return Ok(());
+    }
+    refuse(format!("{option} needs unshare={missing}"))
+}
+
+fn refuse(complaint: String) -> Result<()> {
+    Err(Error::invalid("plan", complaint, Cause::BadArgument))
+}

@@ -1,0 +1,328 @@
+//! From a spec and a command to the ordered list: each rule of order stands where it applies.
+#![forbid(unsafe_code)]
+
+use super::check::check;
+use super::op::{MapWriter, Op, Plan};
+use crate::command::Command;
+use crate::error::{Cause, Error, Result};
+use crate::explain::{has_capability, CAP_SETGID, CAP_SETUID};
+use crate::idmap::IdMap;
+use crate::kind::{Kind, Kinds};
+use crate::spec::{Join, Maps, Offset, Spec, Target};
+use crate::subid::{self, Ids};
+use crate::sys::exec::CStringArray;
+use crate::sys::ns::nstype;
+use crate::sys::process::{getegid, geteuid};
+use crate::sys::Errno;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// Where execvp(3) seeks when there is no PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+impl Plan {
+    pub(crate) fn of_command(spec: &Spec, command: &Command, hold: bool) -> Result<Plan> {
+        let joined = joined_kinds(&spec.joins)?;
+        check(spec, &joined)?;
+        let mut ops = Vec::new();
+        enter(spec, &joined, &mut ops)?;
+        set_up(spec, &mut ops);
+        settle(spec, command, &mut ops)?;
+        if hold {
+            ops.push(Op::Hold);
+        }
+        ops.push(exec(command)?);
+        // A time namespace is joined by a whole memory or not at all; and with an id changes whether
+        // that memory may be dumped: neither must happen to the caller's.
+        let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
+        let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
+        Ok(Plan {
+            ops,
+            descriptors: command.fds.clone(),
+            timeout: spec.timeout,
+            own_memory: spec.own_memory || changes_ids || joins_time,
+        })
+    }
+}
+
+/// The namespaces themselves, and the id maps without which nothing can be done in them.
+fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
+    // clone(2) has no room for the time flag; a process that unshared it enters when it executes.
+    let later = spec.unshare & Kind::Time;
+    let new = spec.unshare - later;
+    let joins_pid = joined.iter().any(|kinds| kinds.contains(Kind::Pid));
+    if spec.joins.is_empty() {
+        ops.push(Op::Clone { kinds: new });
+    } else {
+        // What is joined comes first: it owns what is made afterwards.
+        ops.push(Op::Clone { kinds: Kinds::NONE });
+        for (index, (join, kinds)) in spec.joins.iter().zip(joined).enumerate() {
+            ops.push(Op::Join { index, target: join.target.clone(), kinds: *kinds });
+        }
+        let here = new - Kind::Pid;
+        if !here.is_empty() {
+            ops.push(Op::Unshare(here));
+        }
+    }
+    id_maps(spec, ops)?;
+    let new_pid = if spec.joins.is_empty() { Kinds::NONE } else { new & Kind::Pid };
+    if joins_pid || !new_pid.is_empty() {
+        // A pid namespace is entered by a new process only.
+        ops.push(Op::Fork(new_pid));
+    }
+    if !later.is_empty() {
+        ops.push(Op::Unshare(later));
+        offsets(spec, ops);
+    }
+    Ok(())
+}
+
+/// Clock offsets must be there before the first process of the namespace.
+fn offsets(spec: &Spec, ops: &mut Vec<Op>) {
+    let line = |clock: &str, offset: Option<Offset>| {
+        offset.map(|Offset { seconds, nanoseconds }| format!("{clock} {seconds} {nanoseconds}\n"))
+    };
+    let lines: String =
+        line("monotonic", spec.monotonic).into_iter().chain(line("boottime", spec.boottime)).collect();
+    if !lines.is_empty() {
+        ops.push(Op::Write { path: c"/proc/self/timens_offsets", text: lines.into_bytes() });
+    }
+}
+
+fn id_maps(spec: &Spec, ops: &mut Vec<Op>) -> Result<()> {
+    let Some(maps) = spec.maps.first() else { return Ok(()) };
+    let (uid, gid) = (geteuid(), getegid());
+    let (users, groups) = match maps {
+        Maps::Root => (IdMap::single(0, uid), IdMap::single(0, gid)),
+        Maps::Current => (IdMap::single(uid, uid), IdMap::single(gid, gid)),
+        Maps::Auto => (subid::whole(Ids::Users, uid, uid)?, subid::whole(Ids::Groups, uid, gid)?),
+        Maps::Ranges { users, groups } => (users.clone(), groups.clone()),
+    };
+    if users.is_single(uid) && groups.is_single(gid) {
+        // setgroups first, or an ordinary user's gid_map is refused.
+        ops.push(Op::Write { path: c"/proc/self/setgroups", text: b"deny".to_vec() });
+        ops.push(Op::Write { path: c"/proc/self/gid_map", text: groups.to_string().into_bytes() });
+        ops.push(Op::Write { path: c"/proc/self/uid_map", text: users.to_string().into_bytes() });
+        return Ok(());
+    }
+    let by_parent = has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
+    let writer = |ids, map: &IdMap, own| {
+        if by_parent {
+            return Ok(MapWriter::Parent);
+        }
+        subid::granted(ids, map, uid, own).map(MapWriter::Helper)
+    };
+    ops.push(Op::Await);
+    let (of_groups, of_users) = (writer(Ids::Groups, &groups, gid)?, writer(Ids::Users, &users, uid)?);
+    ops.push(Op::WriteMap { ids: Ids::Groups, map: groups, writer: of_groups });
+    ops.push(Op::WriteMap { ids: Ids::Users, map: users, writer: of_users });
+    Ok(())
+}
+
+/// What is done inside the namespaces.
+fn set_up(spec: &Spec, ops: &mut Vec<Op>) {
+    if spec.unshare.contains(Kind::Mnt) {
+        // Before any mount, or it would show outside.
+        ops.push(Op::PrivateMounts);
+    }
+    if let Some(name) = &spec.hostname {
+        ops.push(Op::Sethostname(name.as_bytes().to_vec()));
+    }
+    if let Some(name) = &spec.domainname {
+        ops.push(Op::Setdomainname(name.as_bytes().to_vec()));
+    }
+    if spec.unshare.contains(Kind::Net) && !spec.loopback_down {
+        ops.push(Op::LoopbackUp);
+    }
+    if spec.proc {
+        ops.push(Op::MountProc);
+    }
+}
+
+/// What the process itself becomes, privilege last.
+fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
+    if let Some(score) = spec.oom_score_adj {
+        ops.push(Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() });
+    }
+    ops.extend(
+        spec.rlimits.iter().map(|(resource, limits)| Op::Rlimit { resource: *resource, limits: *limits }),
+    );
+    ops.extend(spec.umask.map(Op::Umask));
+    if spec.new_session || spec.controlling_terminal.is_some() {
+        ops.push(Op::Setsid);
+    }
+    ops.extend(spec.process_group.map(Op::Setpgid));
+    if !command.fds.is_empty() {
+        ops.push(Op::Descriptors);
+    }
+    ops.push(Op::CloseOnExec);
+    // By then the terminal is where the command will find it.
+    ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
+    ops.extend(spec.groups.clone().map(Op::Setgroups));
+    ops.extend(spec.gid.map(Op::Setgid));
+    ops.extend(spec.uid.map(Op::Setuid));
+    // With the rights that the process will have.
+    if let Some(path) = command.cwd.as_ref().or(spec.cwd.as_ref()) {
+        ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
+    }
+    if spec.no_new_privs {
+        ops.push(Op::NoNewPrivs);
+    }
+    Ok(())
+}
+
+fn exec(command: &Command) -> Result<Op> {
+    let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
+    let env = command.env.clone().unwrap_or_else(|| env::vars_os().collect());
+    let strings = |texts: Vec<Vec<u8>>| {
+        let strings = texts.into_iter().map(c_string).collect::<Result<_>>()?;
+        Ok::<_, Error>(CStringArray::new(strings))
+    };
+    let pair = |(key, value): (OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
+    let paths = match &command.paths {
+        Some(paths) => paths.iter().map(|path| path.as_bytes().to_vec()).collect(),
+        None => candidates(program),
+    };
+    Ok(Op::Exec {
+        program: program.to_owned(),
+        paths: strings(paths)?,
+        argv: strings(command.args.iter().map(|arg| arg.as_bytes().to_vec()).collect())?,
+        envp: strings(env.into_iter().map(pair).collect())?,
+    })
+}
+
+/// Where execvp(3) would seek: the path itself if it has a slash, else that name in every directory of PATH.
+fn candidates(program: &OsStr) -> Vec<Vec<u8>> {
+    let name = program.as_bytes();
+    if name.contains(&b'/') || name.is_empty() {
+        return vec![name.to_vec()];
+    }
+    let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    env::split_paths(&path).map(|directory| directory.join(program).into_os_string().into_vec()).collect()
+}
+
+fn c_string(text: Vec<u8>) -> Result<CString> {
+    CString::new(text).map_err(|nul| {
+        let text = String::from_utf8_lossy(&nul.into_vec()).into_owned();
+        Error::invalid("plan", format!("NUL byte in {text:?}"), Cause::BadArgument)
+    })
+}
+
+/// The kinds that each join is about: a namespace's own descriptor or path is asked for its kind.
+fn joined_kinds(joins: &[Join]) -> Result<Vec<Kinds>> {
+    let kinds_of = |join: &Join| {
+        let asked = match &join.target {
+            _ if !join.kinds.is_empty() => return Ok(join.kinds),
+            Target::Process(pid) => {
+                let complaint = format!("join of process {pid} names no kinds");
+                return Err(Error::invalid("plan", complaint, Cause::BadArgument));
+            }
+            Target::Path(path) => {
+                File::open(path).map_err(Errno::from).and_then(|file| nstype(file.as_raw_fd()))
+            }
+            Target::Fd(fd) => nstype(fd.as_raw_fd()),
+            Target::Number(fd) => nstype(*fd),
+        };
+        let refused = |errno| {
+            let cause = if errno == Errno(libc::ENOENT) { Cause::Unknown } else { Cause::WrongDescriptor };
+            Error::new("join", describe(&join.target), errno, cause)
+        };
+        asked.map(|flag| Kinds::from_bits(flag).unwrap_or_default()).map_err(refused)
+    };
+    joins.iter().map(kinds_of).collect()
+}
+
+fn describe(target: &Target) -> String {
+    match target {
+        Target::Process(pid) => format!("process {pid}"),
+        Target::Path(path) => path.display().to_string(),
+        Target::Fd(fd) => format!("fd {}", fd.as_raw_fd()),
+        Target::Number(fd) => format!("fd {fd}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(spec: &Spec) -> Vec<String> {
+        let plan = spec.plan(&Command::new("/bin/true"));
+        plan.map_or_else(
+            |error| vec![error.to_string()],
+            |plan| plan.steps().map(|step| step.to_string()).collect(),
+        )
+    }
+
+    #[test]
+    fn the_steps_stand_in_the_order_in_which_the_kernel_wants_them() {
+        let all = Spec::new()
+            .unshare(Kinds::ALL)
+            .map_root()
+            .hostname("h")
+            .boottime_offset(Offset { seconds: 9, nanoseconds: 1 })
+            .proc()
+            .new_session()
+            .cwd("/")
+            .no_new_privs();
+        let steps = told(&all);
+        let place = |start: &str| steps.iter().position(|step| step.starts_with(start));
+        let order = [
+            "parent: clone mnt,uts,ipc,pid,net,user,cgroup",
+            "child: write /proc/self/setgroups",
+            "child: write /proc/self/gid_map",
+            "child: write /proc/self/uid_map",
+            "child: unshare time",
+            "child: write /proc/self/timens_offsets: \"boottime 9 1",
+            "child: mount /, propagation private",
+            "child: sethostname \"h\"",
+            "child: lo up",
+            "child: mount proc",
+            "child: setsid",
+            "child: close_range",
+            "child: chdir \"/\"",
+            "child: no_new_privs",
+            "child: exec \"/bin/true\"",
+        ];
+        assert_eq!(order.map(place), std::array::from_fn(Some), "{steps:#?}");
+    }
+
+    #[test]
+    fn what_is_joined_comes_before_what_is_new() {
+        let steps = told(&Spec::new().join_process(1, Kind::Pid | Kind::Uts).unshare(Kind::Mnt | Kind::Net));
+        assert!(steps[0] == "parent: clone", "{steps:#?}");
+        let expected = ["child: setns process 1: uts,pid", "child: unshare mnt,net", "child: fork"];
+        assert_eq!(steps[1..4], expected, "{steps:#?}");
+    }
+
+    #[test]
+    fn contradictions_are_refused_before_anything_is_done() {
+        let user = || Spec::new().unshare(Kind::User);
+        for (spec, complaint) in [
+            (Spec::new().map_root(), "an id map needs unshare=user"),
+            (user().map_root().map_current(), "more than one id map"),
+            (Spec::new().unshare(Kind::Pid).proc(), "proc needs unshare=mnt"),
+            (Spec::new().hostname("h"), "hostname needs unshare=uts"),
+            (Spec::new().unshare(Kind::Uts).hostname("x".repeat(65)), "65 bytes"),
+            (user().join_process(1, Kind::User), "join and unshare both name user"),
+            (Spec::new().join_process(1, Kind::Net).join_process(2, Kind::Net), "two joins name net"),
+            (Spec::new().join_process(1, Kinds::NONE), "names no kinds"),
+            (Spec::new().boottime_offset(Offset { seconds: 1, nanoseconds: 0 }), "needs unshare=time"),
+            (Spec::new().umask(0o1000), "umask"),
+            (Spec::new().new_session().process_group(0), "exclude each other"),
+            (Spec::new().rlimit(7, 1, 1).rlimit(7, 2, 2), "two limits"),
+            (Spec::new().rlimit(7, 2, 1), "above its hard limit"),
+            (Spec::new().oom_score_adj(1001), "oom_score_adj"),
+        ] {
+            let steps = told(&spec);
+            assert!(
+                matches!(&steps[..], [one] if one.contains(complaint) && one.contains("EINVAL")),
+                "{complaint}: {steps:?}"
+            );
+        }
+        let nul = Spec::new().plan(&Command::new("a\0b")).map_err(|error| error.to_string());
+        assert!(nul.is_err_and(|text| text.contains("NUL byte")));
+    }
+}

@@ -1,0 +1,276 @@
+//! The plan's steps: what each is called, who performs it, and what the child is told.
+#![forbid(unsafe_code)]
+
+use crate::idmap::{IdMap, IdRange};
+use crate::kind::Kinds;
+use crate::spec::Target;
+use crate::subid::Ids;
+use crate::sys::exec::CStringArray;
+use crate::sys::start::Wiring;
+use nsiso_child as child;
+use std::ffi::{CStr, CString, OsString};
+use std::fmt;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Which process performs a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doer {
+    /// The caller.
+    Parent,
+    /// The new process, between clone and exec.
+    Child,
+}
+
+/// One step, as the plan tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    op: &'a Op,
+}
+
+/// The ordered steps of one start. Owned: it outlives the spec and the command it was made of.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) descriptors: Vec<(crate::command::Source, RawFd)>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) own_memory: bool,
+}
+
+/// One operation, all that it needs made ready.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Clone {
+        kinds: Kinds,
+    },
+    /// The n-th descriptor that is opened before the start; `kinds` only for a pidfd.
+    Join {
+        index: usize,
+        target: Target,
+        kinds: Kinds,
+    },
+    Unshare(Kinds),
+    Fork(Kinds),
+    /// The child waits until the parent has performed what stands behind it.
+    Await,
+    WriteMap {
+        ids: Ids,
+        map: IdMap,
+        writer: MapWriter,
+    },
+    Write {
+        path: &'static CStr,
+        text: Vec<u8>,
+    },
+    PrivateMounts,
+    Sethostname(Vec<u8>),
+    Setdomainname(Vec<u8>),
+    MountProc,
+    LoopbackUp,
+    Rlimit {
+        resource: u32,
+        limits: [u64; 2],
+    },
+    Umask(u32),
+    Setsid,
+    Setpgid(i32),
+    ControllingTerminal(RawFd),
+    Setgroups(Vec<u32>),
+    Setgid(u32),
+    Setuid(u32),
+    NoNewPrivs,
+    Chdir(CString),
+    Descriptors,
+    CloseOnExec,
+    /// The child waits until the caller lets it go on.
+    Hold,
+    Exec {
+        program: OsString,
+        paths: CStringArray,
+        argv: CStringArray,
+        envp: CStringArray,
+    },
+}
+
+/// By which road the parent writes an id map that the child cannot write itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MapWriter {
+    /// The parent itself, who has the capabilities.
+    Parent,
+    /// newuidmap(1) or newgidmap(1), told these ranges.
+    Helper(Vec<IdRange>),
+}
+
+/// What the child's ops borrow beside the plan.
+#[derive(Debug)]
+pub(crate) struct Runtime<'a> {
+    pub wiring: Wiring,
+    pub joins: &'a [RawFd],
+    pub moves: &'a [(RawFd, RawFd)],
+    pub close: &'a [(u32, u32)],
+}
+
+impl Plan {
+    /// The steps in the order in which they are performed.
+    pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.ops.iter().map(|op| Step { op })
+    }
+
+    /// The step with this index in the child's program.
+    pub(crate) fn childs_step(&self, index: usize) -> Option<Step<'_>> {
+        self.steps().filter(|step| step.doer() == Doer::Child).nth(index)
+    }
+
+    /// What the child performs, borrowed: every step but the parent's.
+    pub(crate) fn program<'a>(&'a self, runtime: &Runtime<'a>) -> Vec<child::Op<'a>> {
+        self.ops.iter().filter_map(|op| op.for_child(runtime)).collect()
+    }
+}
+
+/// A line a step: who, what, on what.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl Step<'_> {
+    pub(crate) fn op(&self) -> &Op {
+        self.op
+    }
+
+    /// Who performs it.
+    pub fn doer(&self) -> Doer {
+        match self.op {
+            Op::Clone { .. } | Op::WriteMap { .. } => Doer::Parent,
+            _ => Doer::Child,
+        }
+    }
+
+    /// The system call or calls, in a word or two: an error's `step`.
+    pub fn name(&self) -> &'static str {
+        match self.op {
+            Op::Clone { .. } => "clone",
+            Op::Join { .. } => "setns",
+            Op::Unshare(_) => "unshare",
+            Op::Fork(_) => "fork",
+            Op::Await | Op::Hold => "wait for the parent",
+            Op::WriteMap { ids, .. } => ids.file(),
+            Op::Write { .. } => "write",
+            Op::PrivateMounts | Op::MountProc => "mount",
+            Op::Sethostname(_) => "sethostname",
+            Op::Setdomainname(_) => "setdomainname",
+            Op::LoopbackUp => "lo up",
+            Op::Rlimit { .. } => "setrlimit",
+            Op::Umask(_) => "umask",
+            Op::Setsid => "setsid",
+            Op::Setpgid(_) => "setpgid",
+            Op::ControllingTerminal(_) => "controlling terminal",
+            Op::Setgroups(_) => "setgroups",
+            Op::Setgid(_) => "setgid",
+            Op::Setuid(_) => "setuid",
+            Op::NoNewPrivs => "no_new_privs",
+            Op::Chdir(_) => "chdir",
+            Op::Descriptors => "dup",
+            Op::CloseOnExec => "close_range",
+            Op::Exec { .. } => "exec",
+        }
+    }
+
+    /// What it is done to: an error's `object`; may be empty.
+    pub fn object(&self) -> String {
+        let text = |bytes: &[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
+        match self.op {
+            Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds) => kinds.to_string(),
+            Op::Join { target, kinds, .. } => match target {
+                Target::Process(pid) => format!("process {pid}: {kinds}"),
+                Target::Path(path) => path.display().to_string(),
+                Target::Fd(_) if kinds.is_empty() => "a namespace's descriptor".to_owned(),
+                Target::Fd(_) => format!("a pidfd: {kinds}"),
+                Target::Number(fd) if kinds.is_empty() => format!("fd {fd}"),
+                Target::Number(fd) => format!("pidfd {fd}: {kinds}"),
+            },
+            Op::WriteMap { map, writer, ids } => {
+                let lines: Vec<_> = map.ranges().iter().map(IdRange::to_string).collect();
+                let by = match writer {
+                    MapWriter::Helper(_) => format!(", by {}", ids.helper()),
+                    MapWriter::Parent => String::new(),
+                };
+                format!("{}{by}", lines.join(", "))
+            }
+            Op::Write { path, text: bytes } => format!("{}: {}", path.to_string_lossy(), text(bytes)),
+            Op::PrivateMounts => "/, propagation private, recursively".to_owned(),
+            Op::Sethostname(name) | Op::Setdomainname(name) => text(name),
+            Op::MountProc => "proc on /proc".to_owned(),
+            Op::LoopbackUp => "lo".to_owned(),
+            Op::Rlimit { resource, limits: [soft, hard] } => format!("resource {resource}: {soft}, {hard}"),
+            Op::Umask(mask) => format!("{mask:#o}"),
+            Op::Setpgid(group) => group.to_string(),
+            Op::ControllingTerminal(fd) => format!("fd {fd}"),
+            Op::Setgroups(groups) => format!("{groups:?}"),
+            Op::Setgid(id) | Op::Setuid(id) => id.to_string(),
+            Op::Chdir(path) => text(path.to_bytes()),
+            Op::Exec { program, .. } => format!("{program:?}"),
+            Op::Await | Op::Hold | Op::Setsid | Op::NoNewPrivs | Op::Descriptors | Op::CloseOnExec => {
+                String::new()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doer = match self.doer() {
+            Doer::Parent => "parent",
+            Doer::Child => "child",
+        };
+        write!(f, "{}", format!("{doer}: {} {}", self.name(), self.object()).trim_end())
+    }
+}
+
+impl Op {
+    fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
+        let Wiring { gate, parent, successor_stack } = runtime.wiring;
+        Some(match self {
+            Op::Clone { .. } | Op::WriteMap { .. } => return None,
+            Op::Join { index, kinds, .. } => {
+                child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
+            }
+            Op::Unshare(kinds) => child::Op::Unshare { flags: kinds.bits() },
+            Op::Fork(kinds) => child::Op::Fork { flags: kinds.bits(), stack: successor_stack },
+            Op::Await | Op::Hold => child::Op::Await { gate, parent },
+            Op::Write { path, text } => child::Op::Write { path, text },
+            Op::PrivateMounts => child::Op::Mount {
+                source: None,
+                target: c"/",
+                fstype: None,
+                flags: libc::MS_REC | libc::MS_PRIVATE,
+            },
+            Op::Sethostname(name) => child::Op::Sethostname { name },
+            Op::Setdomainname(name) => child::Op::Setdomainname { name },
+            Op::MountProc => child::Op::Mount {
+                source: Some(c"proc"),
+                target: c"/proc",
+                fstype: Some(c"proc"),
+                flags: libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
+            },
+            Op::LoopbackUp => child::Op::LoopbackUp,
+            Op::Rlimit { resource, limits } => child::Op::Rlimit { resource: *resource, limits: *limits },
+            Op::Umask(mask) => child::Op::Umask { mask: *mask },
+            Op::Setsid => child::Op::Setsid,
+            Op::Setpgid(group) => child::Op::Setpgid { group: *group },
+            Op::ControllingTerminal(fd) => child::Op::ControllingTerminal { fd: *fd },
+            Op::Setgroups(groups) => child::Op::Setgroups { groups },
+            Op::Setgid(gid) => child::Op::Setgid { gid: *gid },
+            Op::Setuid(uid) => child::Op::Setuid { uid: *uid },
+            Op::NoNewPrivs => child::Op::Prctl { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 },
+            Op::Chdir(path) => child::Op::Chdir { path },
+            Op::Descriptors => child::Op::Descriptors { moves: runtime.moves },
+            Op::CloseOnExec => child::Op::CloseOnExec { ranges: runtime.close },
+            Op::Exec { paths, argv, envp, .. } => {
+                child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
+            }
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Descriptors that parent and child meet at: eventfd, pipe, poll; and the futex beside them.
+//!
+//! # Safety
+//!
+//! Calls with numbers and pointers to locals; descriptors are owned from the call on, close-on-exec.
+#![allow(unsafe_code)]
+
+use super::{Errno, Result};
+use libc::c_int;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
+
+/// eventfd2(2).
+pub fn eventfd() -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let fd = Errno::check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) })?;
+    // SAFETY: the kernel just gave us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// pipe2(2): the reading and the writing end.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [c_int; 2] = [-1; 2];
+    // SAFETY: room for two numbers.
+    Errno::check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: the kernel just gave us both descriptors.
+    let owned = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    let [read, write] = owned;
+    Ok((read, write))
+}
+
+/// fcntl(2) `F_DUPFD_CLOEXEC`: a copy whose number is at least `least`.
+pub fn duplicate(fd: BorrowedFd<'_>, least: c_int) -> Result<OwnedFd> {
+    duplicate_number(fd.as_raw_fd(), least)
+}
+
+/// As [`duplicate`], of a number that may be closed: EBADF.
+pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let copy = Errno::check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
+    // SAFETY: the kernel just gave us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Adds to an eventfd.
+pub fn write_word(fd: BorrowedFd<'_>, word: u64) -> Result<()> {
+    // SAFETY: eight bytes of a local.
+    let written = unsafe { libc::write(fd.as_raw_fd(), (&raw const word).cast(), size_of_val(&word)) };
+    Errno::check(written).map(drop)
+}
+
+/// Reads a byte; false at the end.
+pub fn read_byte(fd: BorrowedFd<'_>) -> Result<bool> {
+    let mut byte = 0_u8;
+    // SAFETY: one byte of a local.
+    let read = unsafe { libc::read(fd.as_raw_fd(), (&raw mut byte).cast(), 1) };
+    Errno::check(read).map(|read| read == 1)
+}
+
+/// poll(2) until there is something to read or the other end is gone; false when the time is over first.
+///
+/// EINTR is the caller's to repeat.
+pub fn poll_read(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let timeout = deadline.map(time_left);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: one pollfd and one timespec, both locals.
+    let ready = Errno::check(unsafe { libc::ppoll(&raw mut poll, 1, timeout, ptr::null()) })?;
+    Ok(ready == 1)
+}
+
+/// futex(2) `FUTEX_WAIT`, across processes: sleeps while the word is `value`.
+///
+/// EAGAIN it is not; ETIMEDOUT; EINTR is the caller's to repeat.
+pub fn futex_wait(word: &AtomicU32, value: u32, deadline: Option<Instant>) -> Result<()> {
+    let timeout = deadline.map(time_left);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the word and the timespec live for the length of the call.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, value, timeout) };
+    Errno::check(woken).map(drop)
+}
+
+fn time_left(deadline: Instant) -> libc::timespec {
+    let left = deadline.saturating_duration_since(Instant::now()).min(Duration::from_secs(i32::MAX as u64));
+    libc::timespec {
+        tv_sec: left.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(left.subsec_nanos() as i32),
+    }
+}

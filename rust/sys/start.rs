@@ -1,0 +1,318 @@
+//! How a command's child is started, met half way, and let go: at constant cost, in the caller's memory.
+//!
+//! `CLONE_VM` without `CLONE_VFORK`: the child shares this process's memory until it executes, on
+//! a stack of its own, while the caller goes on. The caller can so write the child's id maps, give up after
+//! a time, or be interrupted; and the kernel itself says when the child has left (`CLONE_CHILD_CLEARTID`).
+//! Where memory cannot be shared, the same program runs in a copy, and a pipe's end says it.
+//!
+//! # Safety
+//!
+//! What the child borrows is owned by [`Starting`], which is not dropped before the child has left;
+//! and the child makes system calls only, because its program is of the crate nsiso-child.
+#![allow(unsafe_code)]
+
+use super::signals::Blocked;
+use super::stack::Stack;
+use super::{fd, process, Errno, Result};
+use crate::kind::Kinds;
+use libc::{c_int, c_void, pid_t};
+use nsiso_child::report::{GONE, RUNNING, WAITING};
+use nsiso_child::{stub, Op, Outcome, Program, Report};
+use std::any::Any;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Stack in bytes of each of the two processes that a program may become.
+const CHILD_STACK: usize = 32 << 10;
+/// clone3 only, Linux 5.5: handlers back to default, and no step of the child for it.
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// What a clone3 that cannot be used answers: missing or filtered, filtered, too old for a flag or for the size.
+const CLONE3_REFUSED: [i32; 4] = [libc::ENOSYS, libc::EPERM, libc::EINVAL, libc::E2BIG];
+/// How long a killed child may take to leave our memory before that is given up for lost.
+const DYING: Duration = Duration::from_secs(5);
+
+/// What a program needs to know of the process that starts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wiring {
+    /// For [`Op::Await`].
+    pub gate: RawFd,
+    /// For [`Op::Await`].
+    pub parent: RawFd,
+    /// For [`Op::Fork`].
+    pub successor_stack: usize,
+}
+
+/// How a child is to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// New namespaces of the child from its first instruction on.
+    pub kinds: Kinds,
+    /// Whether the program has an [`Op::Await`].
+    pub awaits: bool,
+    /// Whether the child gets a memory of its own: a copy of the caller's, at a price that grows with it.
+    pub copy: bool,
+}
+
+/// Where a child is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// At an [`Op::Await`].
+    Waiting,
+    /// It has executed or ended.
+    Gone,
+    /// Not in time, or the caller was interrupted and does not go on.
+    Late,
+}
+
+/// A child between clone and exec. Dropping it ends the child.
+pub struct Starting {
+    pid: pid_t,
+    pidfd: Option<OwnedFd>,
+    /// 0 for the first process, 1 for its successor.
+    process: usize,
+    gate: Option<OwnedFd>,
+    notice: Option<OwnedFd>,
+    /// `None` once the child has left it.
+    memory: Option<Memory>,
+}
+
+/// What the child lives in until it executes.
+struct Memory {
+    stack: Stack,
+    _errand: Box<Errand>,
+}
+
+/// What the child is handed: it reads this and all that it leads to.
+struct Errand {
+    program: Program<'static>,
+    report: *const Report,
+    _ops: Vec<Op<'static>>,
+    _owner: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: the pointer leads into the stack's mapping, of which any thread may read the atomics.
+unsafe impl Send for Errand {}
+// SAFETY: as above.
+unsafe impl Sync for Errand {}
+
+impl fmt::Debug for Starting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Starting").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+/// Starts a child that performs what `program` makes of `owner`.
+///
+/// EPERM, ENOSPC, … as clone(2).
+pub fn start<T: Any + Send + Sync>(
+    owner: Arc<T>,
+    program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
+    order: Order,
+) -> Result<Starting> {
+    let stack = Stack::new(2 * CHILD_STACK)?;
+    let gate = order.awaits.then(fd::eventfd).transpose()?;
+    let parent = order.awaits.then(process::own_pidfd).transpose()?;
+    let notice = order.copy.then(fd::pipe).transpose()?;
+    let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    let successor_stack = if order.copy { 0 } else { stack.top() as usize - CHILD_STACK };
+    let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
+    let ops = program(&owner, &wiring);
+    // SAFETY: the ops borrow from `owner`, which the errand keeps alive and in place beside them.
+    let ops = unsafe { std::mem::transmute::<Vec<Op<'_>>, Vec<Op<'static>>>(ops) };
+    // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
+    let borrowed = unsafe { std::slice::from_raw_parts(ops.as_ptr(), ops.len()) };
+    let blocked = Blocked::all()?;
+    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(write)));
+    let program = Program {
+        ops: borrowed,
+        reset_handlers: false,
+        signal_mask: blocked.before(),
+        notice: number(&write),
+    };
+    let report = ptr::from_ref(stack.report());
+    let mut errand = Box::new(Errand { program, report, _ops: ops, _owner: owner });
+    stack.report().state[0].store(RUNNING, Ordering::Relaxed);
+    let mut pidfd = -1;
+    let pid = match clone3(order, &stack, &mut pidfd, &errand) {
+        Err(Errno(errno)) if CLONE3_REFUSED.contains(&errno) => {
+            errand.program.reset_handlers = true;
+            clone(order, &stack, &mut pidfd, &errand)
+        }
+        answer => answer,
+    }?;
+    // Before Linux 5.2 the flag is ignored, and there is none.
+    // SAFETY: otherwise the kernel just gave us this descriptor.
+    let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+    Ok(Starting {
+        pid,
+        pidfd,
+        process: 0,
+        gate,
+        notice: read,
+        memory: Some(Memory { stack, _errand: errand }),
+    })
+}
+
+impl Starting {
+    /// The number of the process that performs the program now; after a successor took over, its.
+    pub fn pid(&self) -> pid_t {
+        self.pid
+    }
+
+    /// Its descriptor, if the kernel has such.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Sleeps until the child waits, has gone, or the time is over. `go_on` is asked after each signal.
+    pub fn meet(&mut self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
+        loop {
+            let met = match &self.notice {
+                None => self.meet_by_word(deadline, go_on)?,
+                Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
+            };
+            if met == Met::Late || !self.adopt_successor()? || met == Met::Waiting {
+                return Ok(met);
+            }
+            // By word, the first process has gone and the successor goes on; the pipe speaks for both.
+            if self.notice.is_some() {
+                return Ok(met);
+            }
+        }
+    }
+
+    /// Lets a waiting child go on.
+    pub fn release(&self) -> Result<()> {
+        self.gate.as_ref().map_or(Ok(()), |gate| fd::write_word(gate.as_fd(), 1))
+    }
+
+    /// After [`Met::Gone`]: whether all steps were taken, and the process's handles.
+    pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
+        let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.stack.report().outcome());
+        (outcome, self.pid, self.pidfd.take())
+    }
+
+    fn meet_by_word(&self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
+        let Some(memory) = &self.memory else { return Ok(Met::Gone) };
+        let Some(word) = memory.stack.report().state.get(self.process) else { return Ok(Met::Gone) };
+        loop {
+            match word.load(Ordering::Acquire) {
+                GONE => return Ok(Met::Gone),
+                WAITING => return Ok(Met::Waiting),
+                _ => {}
+            }
+            match fd::futex_wait(word, RUNNING, deadline) {
+                Err(Errno(libc::ETIMEDOUT)) => return Ok(Met::Late),
+                Err(Errno(libc::EINTR)) if !go_on() => return Ok(Met::Late),
+                Ok(()) | Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Whether the first process has handed over; it is reaped then, and its successor is the child.
+    fn adopt_successor(&mut self) -> Result<bool> {
+        let Some(memory) = &self.memory else { return Ok(false) };
+        let successor = memory.stack.report().successor.load(Ordering::Acquire);
+        if self.process != 0 || successor == 0 {
+            return Ok(false);
+        }
+        reap(self.pid);
+        self.pid = successor;
+        self.process = 1;
+        // Nobody else can reap it before it executes: it has no exit signal until then.
+        self.pidfd = match process::pidfd_open(successor) {
+            Ok(pidfd) => Some(pidfd),
+            Err(Errno(libc::ENOSYS | libc::EPERM)) => None,
+            Err(errno) => return Err(errno),
+        };
+        Ok(true)
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if self.memory.is_none() {
+            return;
+        }
+        let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
+        let met = self.meet(Some(Instant::now() + DYING), &mut || true);
+        if met == Ok(Met::Gone) {
+            reap(self.pid);
+        } else {
+            // It hangs in the kernel and may come back: what it would touch then must stay.
+            std::mem::forget(self.memory.take());
+        }
+    }
+}
+
+/// Waits for a process that has ended or is about to.
+fn reap(pid: pid_t) {
+    while process::wait(pid, 0) == Err(Errno(libc::EINTR)) {}
+}
+
+fn meet_by_pipe(
+    notice: BorrowedFd<'_>,
+    deadline: Option<Instant>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Met> {
+    loop {
+        match fd::poll_read(notice, deadline) {
+            Ok(true) => break,
+            Ok(false) => return Ok(Met::Late),
+            Err(Errno(libc::EINTR)) if !go_on() => return Ok(Met::Late),
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(if fd::read_byte(notice)? { Met::Waiting } else { Met::Gone })
+}
+
+impl Order {
+    fn flags(self) -> u32 {
+        let shared = if self.copy { 0 } else { libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID };
+        self.kinds.bits() | (libc::CLONE_PIDFD | shared) as u32
+    }
+}
+
+fn clone3(order: Order, stack: &Stack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+    let size = if order.copy { 0 } else { CHILD_STACK as u64 };
+    let top = if order.copy { 0 } else { stack.top() as u64 };
+    let args = libc::clone_args {
+        flags: u64::from(order.flags()) | CLONE_CLEAR_SIGHAND,
+        pidfd: ptr::from_mut(pidfd) as u64,
+        child_tid: stack.report().state[0].as_ptr() as u64,
+        stack: top - size,
+        stack_size: size,
+        // SAFETY: plain numbers, for which zero means "not asked for".
+        ..unsafe { std::mem::zeroed() }
+    };
+    // SAFETY: stack and errand stay until the child has left; args and pidfd are the kernel's for this call only.
+    let pid = unsafe { stub::clone3(&raw const args, size_of_val(&args), run, as_arg(errand)) };
+    Errno::check_raw(pid).map(|pid| pid as pid_t)
+}
+
+fn clone(order: Order, stack: &Stack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+    let top = if order.copy { ptr::null_mut() } else { stack.top() };
+    let tid = stack.report().state[0].as_ptr().cast::<pid_t>();
+    let (flags, none, arg) = (order.flags() as usize, ptr::null_mut(), as_arg(errand));
+    // SAFETY: as in `clone3`.
+    let pid = unsafe { stub::clone(flags, top, pidfd, tid, none, run, arg) };
+    Errno::check_raw(pid).map(|pid| pid as pid_t)
+}
+
+fn as_arg(errand: &Errand) -> *mut c_void {
+    ptr::from_ref(errand).cast_mut().cast()
+}
+
+unsafe extern "C" fn run(arg: *mut c_void) -> c_int {
+    // SAFETY: `as_arg` made it of an errand that outlives this child.
+    let errand = unsafe { &*arg.cast::<Errand>() };
+    // SAFETY: the report lies in the stack's mapping, which outlives this child too.
+    let report = unsafe { &*errand.report };
+    nsiso_child::run(&errand.program, report)
+}
