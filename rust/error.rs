@@ -216,6 +216,14 @@ causes! {
         "make it executable, or name its interpreter in the first line";
     /// A program that is not there.
     NoProgram: "there is no such program", "give its path, or put its directory on PATH";
+    /// Another part of this process waited for the child first.
+    ReapedByOthers:
+        "somebody else in this process has reaped the child",
+        "do not wait for any child (waitpid of -1), or run on Linux 6.15, which keeps the status";
+    /// The handle was copied by a fork.
+    ForkedCopy:
+        "this is a forked copy of the process that started the child",
+        "wait in the process that started it";
     /// Another user's process.
     NotTraceable:
         "the caller may not trace the process",

@@ -43,7 +43,7 @@ pub use idmap::{IdMap, IdRange};
 pub use kind::{Kind, Kinds, UnknownKind};
 pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
-pub use process::{ExitStatus, Process};
+pub use process::{ExitStatus, Process, Usage};
 pub use spawn::Held;
 pub use spec::{Offset, Spec};
 

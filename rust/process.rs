@@ -1,45 +1,127 @@
-//! A running child: wait for it, poll it, signal it.
+//! A running child: wait for it, poll it, signal it, and what becomes of it when nobody does.
 #![forbid(unsafe_code)]
 
 use crate::error::{Cause, Error, Result};
-use crate::sys::{process, Errno};
-use once_cell::sync::OnceCell;
+use crate::sys::{fd, process, Errno};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// A child and its pidfd. Dropping it detaches: the child runs on.
+/// How long one sleep lasts where there is no pidfd to wait on (before Linux 5.3).
+const WITHOUT_PIDFD: Duration = Duration::from_millis(10);
+
+/// Children that nobody holds any more, to be reaped when they have ended.
+static DETACHED: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
+
+/// A child and its pidfd. May be used by many threads at once.
+///
+/// Dropping it detaches: the child runs on, and once it has ended, a later start reaps it. With
+/// [`Process::kill_on_drop`] the child is killed and reaped instead.
+///
+/// It belongs to the process that started the child: a forked copy of that refuses to wait (ECHILD).
 #[derive(Debug)]
 pub struct Process {
+    handle: Option<Handle>,
+    ended: Mutex<Option<Ended>>,
+    kill_on_drop: bool,
+}
+
+#[derive(Debug)]
+struct Handle {
     pid: libc::pid_t,
     pidfd: Option<OwnedFd>,
-    status: OnceCell<ExitStatus>,
+    /// Whose child it is.
+    owner: libc::pid_t,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    status: ExitStatus,
+    usage: Option<Usage>,
+}
+
+/// What a process and the children that it waited for have used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Time on a CPU in its own code.
+    pub user_time: Duration,
+    /// Time on a CPU in the kernel.
+    pub system_time: Duration,
+    /// Most memory in use at a time, in KiB.
+    pub max_rss: u64,
 }
 
 impl Process {
     pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>) -> Process {
-        Process { pid, pidfd, status: OnceCell::new() }
+        let handle = Handle { pid, pidfd, owner: process::getpid() };
+        Process { handle: Some(handle), ended: Mutex::new(None), kill_on_drop: false }
+    }
+
+    /// Kills and reaps the child when this is dropped.
+    pub fn kill_on_drop(mut self, kill: bool) -> Process {
+        self.kill_on_drop = kill;
+        self
     }
 
     /// Its number in the caller's pid namespace.
     pub fn id(&self) -> i32 {
-        self.pid
+        self.handle.as_ref().map_or(0, |handle| handle.pid)
+    }
+
+    /// The pidfd, readable (poll(2)) once the child has ended; `None` before Linux 5.2.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.handle.as_ref().and_then(Handle::pidfd)
     }
 
     /// Waits until it has ended. The status can be had as often as wanted.
     ///
     /// # Errors
     ///
-    /// ECHILD: somebody else in this process has reaped it.
+    /// ECHILD: this process has reaped it elsewhere, and the kernel keeps no status (before Linux 6.15);
+    /// or this is a forked copy of the process that started it.
     pub fn wait(&self) -> Result<ExitStatus> {
-        self.status
-            .get_or_try_init(|| loop {
-                match process::wait(self.pid, 0) {
-                    Ok(Some(status)) => return Ok(ExitStatus(status)),
-                    Ok(None) | Err(Errno(libc::EINTR)) => {}
-                    Err(errno) => return Err(self.error("wait", errno)),
-                }
-            })
-            .copied()
+        loop {
+            if let Some(status) = self.wait_until(None, &mut || true)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Waits for this long at most; `None` when it runs still.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::wait`].
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<ExitStatus>> {
+        self.wait_until(Instant::now().checked_add(timeout), &mut || true)
+    }
+
+    /// Waits until then at most; after each signal that this thread handles meanwhile, `go_on` is asked,
+    /// and `None` is given when it says no.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::wait`].
+    pub fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<ExitStatus>> {
+        loop {
+            if let Some(status) = self.poll()? {
+                return Ok(Some(status));
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+            match self.sleep(deadline) {
+                Err(Errno(libc::EINTR)) if !go_on() => return Ok(None),
+                Ok(()) | Err(Errno(libc::EINTR)) => {}
+                Err(errno) => return Err(self.error("wait", errno)),
+            }
+        }
     }
 
     /// The status if it has ended.
@@ -48,36 +130,129 @@ impl Process {
     ///
     /// As [`Process::wait`].
     pub fn poll(&self) -> Result<Option<ExitStatus>> {
-        if self.status.get().is_none() {
-            match process::wait(self.pid, libc::WNOHANG) {
-                Ok(None) => return Ok(None),
-                Ok(Some(status)) => drop(self.status.set(ExitStatus(status))),
-                Err(errno) => return Err(self.error("wait", errno)),
-            }
+        let mut ended = lock(&self.ended);
+        if ended.is_none() {
+            let Some(handle) = &self.handle else { return Ok(None) };
+            *ended = handle.reap().map_err(|errno| self.error("wait", errno))?;
         }
-        Ok(self.status.get().copied())
+        Ok(ended.map(|ended| ended.status))
     }
 
-    /// The pidfd, readable (poll(2)) once the child has ended; `None` before Linux 5.2.
-    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.pidfd.as_ref().map(AsFd::as_fd)
+    /// What it has used up, once it was waited for; `None` also if somebody else has reaped it.
+    pub fn usage(&self) -> Option<Usage> {
+        lock(&self.ended).and_then(|ended| ended.usage)
     }
 
     /// Sends a signal, by pidfd: it never reaches another process.
     ///
     /// # Errors
     ///
-    /// ESRCH: it has ended and was reaped. EPERM: it runs as another user now. EINVAL: no such signal.
+    /// ESRCH: it has ended and was waited for. EPERM: it runs as another user now. EINVAL: no such signal.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
-        if self.status.get().is_some() {
-            return Err(self.error("signal", Errno(libc::ESRCH)));
+        // Held meanwhile, so that nobody reaps it here and its number, where that is used, stays its own.
+        let ended = lock(&self.ended);
+        match &self.handle {
+            Some(handle) if ended.is_none() && handle.is_ours() => {
+                process::kill(handle.pidfd(), handle.pid, signal)
+            }
+            _ => Err(Errno(libc::ESRCH)),
         }
-        process::kill(self.pidfd(), self.pid, signal).map_err(|errno| self.error("signal", errno))
+        .map_err(|errno| self.error("signal", errno))
+    }
+
+    /// Sends SIGKILL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::send_signal`].
+    pub fn kill(&self) -> Result<()> {
+        self.send_signal(libc::SIGKILL)
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) -> std::result::Result<(), Errno> {
+        if let Some(pidfd) = self.pidfd() {
+            return fd::poll_read(pidfd, deadline).map(drop);
+        }
+        std::thread::sleep(WITHOUT_PIDFD);
+        Ok(())
     }
 
     fn error(&self, step: &'static str, errno: Errno) -> Error {
-        let cause = if errno.0 == libc::ESRCH { Cause::ProcessEnded } else { Cause::Unknown };
-        Error::new(step, format!("process {}", self.pid), errno, cause)
+        let forked = self.handle.as_ref().is_some_and(|handle| !handle.is_ours());
+        let cause = match errno.0 {
+            libc::ECHILD if forked => Cause::ForkedCopy,
+            libc::ECHILD => Cause::ReapedByOthers,
+            libc::ESRCH => Cause::ProcessEnded,
+            _ => Cause::Unknown,
+        };
+        Error::new(step, format!("process {}", self.id()), errno, cause)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let has_ended = lock(&self.ended).is_some();
+        let Some(handle) = self.handle.take() else { return };
+        if has_ended || !handle.is_ours() {
+            return;
+        }
+        if self.kill_on_drop {
+            let _ = process::kill(handle.pidfd(), handle.pid, libc::SIGKILL);
+            while process::wait(handle.pid, 0) == Err(Errno(libc::EINTR)) {}
+        } else {
+            lock(&DETACHED).push(handle);
+        }
+    }
+}
+
+/// Reaps the children that were dropped and have ended. Each start does so first.
+pub(crate) fn reap_detached() {
+    lock(&DETACHED).retain(|handle| handle.is_ours() && matches!(handle.reap(), Ok(None)));
+}
+
+impl Handle {
+    fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.owner == process::getpid()
+    }
+
+    fn reap(&self) -> std::result::Result<Option<Ended>, Errno> {
+        if !self.is_ours() {
+            return Err(Errno(libc::ECHILD));
+        }
+        match process::reap(self.pidfd(), self.pid) {
+            Err(Errno(libc::ECHILD)) => {
+                let status = self.pidfd().and_then(process::status_after_reaping);
+                let status = ExitStatus(status.ok_or(Errno(libc::ECHILD))?);
+                Ok(Some(Ended { status, usage: None }))
+            }
+            Ok(ended) => Ok(ended.map(|ended| Ended {
+                status: ExitStatus(ended.status),
+                usage: Some(Usage::of(&ended.usage)),
+            })),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Nothing that runs under these locks panics; should it, what they guard is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Usage {
+    fn of(usage: &libc::rusage) -> Usage {
+        let time = |time: libc::timeval| {
+            Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+        };
+        Usage {
+            user_time: time(usage.ru_utime),
+            system_time: time(usage.ru_stime),
+            max_rss: usage.ru_maxrss as u64,
+        }
     }
 }
 
@@ -99,6 +274,11 @@ impl ExitStatus {
     /// The signal that ended it, if one did.
     pub fn signal(self) -> Option<i32> {
         libc::WIFSIGNALED(self.0).then(|| libc::WTERMSIG(self.0))
+    }
+
+    /// Whether a core was dumped.
+    pub fn core_dumped(self) -> bool {
+        libc::WIFSIGNALED(self.0) && libc::WCOREDUMP(self.0)
     }
 
     /// As wait(2) stores it.

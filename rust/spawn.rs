@@ -7,7 +7,7 @@ use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::Kinds;
 use crate::plan::{MapWriter, Op, Plan, Runtime, Step};
-use crate::process::Process;
+use crate::process::{reap_detached, Process};
 use crate::spec::Target;
 use crate::sys::start::{self, Met, Order, Starting, Wiring};
 use crate::sys::{fd, process, Errno};
@@ -93,12 +93,13 @@ struct Prepared {
     joins: Vec<RawFd>,
     /// Those among the numbers that are ours.
     _opened: Vec<OwnedFd>,
-    moves: Vec<(RawFd, RawFd)>,
+    moves: Vec<Move>,
     close: Vec<(u32, u32)>,
 }
 
 impl Underway {
     fn start(plan: Plan) -> Result<Underway> {
+        reap_detached();
         let timeout = plan.timeout;
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let kinds = match plan.ops.first() {
@@ -219,9 +220,12 @@ fn open(target: &Target) -> std::result::Result<std::result::Result<OwnedFd, Raw
     })
 }
 
+/// From and to.
+type Move = (RawFd, RawFd);
+
 /// The pairs of [`child::Op::Descriptors`]. A source that another pair would overwrite, or whose number is
 /// in the way, is first copied above all of them.
-fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<(RawFd, RawFd)>)> {
+fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
     let refused =
         |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
     let above = descriptors.iter().map(|(_, to)| to + 1).max().unwrap_or(0).max(3);

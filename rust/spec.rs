@@ -17,6 +17,7 @@ use std::time::Duration;
 /// A description of namespaces and of the process in them. Cheap to keep, to clone and to use often.
 #[derive(Clone, Debug, Default)]
 #[must_use]
+#[allow(clippy::struct_excessive_bools)] // Each is an option of its own that the user turns on by name.
 pub struct Spec {
     pub(crate) unshare: Kinds,
     pub(crate) joins: Vec<Join>,

@@ -127,7 +127,7 @@ fn parse(text: &str, number: &str, name: Option<&str>) -> Vec<Grant> {
         let owner = fields.next()?;
         let mut next = || fields.next()?.trim().parse::<u32>().ok();
         let grant = Grant { first: next()?, count: next()? };
-        let fits = grant.count > 0 && grant.end() <= u64::from(u32::MAX);
+        let fits = grant.count > 0 && u32::try_from(grant.end()).is_ok();
         (fits && (owner == number || Some(owner) == name)).then_some(grant)
     };
     text.lines().filter_map(line).collect()

@@ -19,15 +19,14 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
 
 /// A pidfd of this process itself.
 pub fn own_pidfd() -> Result<OwnedFd> {
-    // SAFETY: takes nothing, cannot fail.
-    pidfd_open(unsafe { libc::getpid() })
+    pidfd_open(getpid())
 }
 
 /// Sends a signal by pidfd, or where there is none by number, to a child that nobody has reaped.
 pub fn kill(pidfd: Option<BorrowedFd<'_>>, pid: pid_t, signal: c_int) -> Result<()> {
     match pidfd.map(|pidfd| pidfd_send_signal(pidfd, signal)) {
-        // SAFETY: numbers only.
         None | Some(Err(Errno(libc::ENOSYS | libc::EPERM))) => {
+            // SAFETY: numbers only.
             Errno::check(unsafe { libc::kill(pid, signal) }).map(drop)
         }
         Some(answer) => answer,
@@ -50,6 +49,79 @@ pub fn wait(pid: pid_t, options: c_int) -> Result<Option<c_int>> {
     // SAFETY: the pointer leads to a local.
     let reaped = Errno::check(unsafe { libc::waitpid(pid, &raw mut status, options | libc::__WALL) })?;
     Ok((reaped == pid).then_some(status))
+}
+
+/// A status in wait(2)'s form, and what the process has used up.
+pub struct Ended {
+    /// See `WIFEXITED` and its like.
+    pub status: c_int,
+    /// getrusage(2) of the child, which includes the children that it waited for.
+    pub usage: libc::rusage,
+}
+
+/// waitid(2) of a child that may have ended: by pidfd (Linux 5.4), else by number.
+///
+/// `None` while it runs; ECHILD when somebody else has reaped it.
+pub fn reap(pidfd: Option<BorrowedFd<'_>>, pid: pid_t) -> Result<Option<Ended>> {
+    match pidfd.map(|pidfd| waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t)) {
+        None | Some(Err(Errno(libc::EINVAL))) => waitid(libc::P_PID, pid as libc::id_t),
+        Some(answer) => answer,
+    }
+}
+
+/// The raw call, because libc's gives no usage.
+fn waitid(kind: libc::idtype_t, id: libc::id_t) -> Result<Option<Ended>> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let (to_info, to_usage) = (&raw mut info, &raw mut usage);
+    // SAFETY: both pointers lead to locals.
+    let answer = unsafe { libc::syscall(libc::SYS_waitid, kind, id, to_info, options, to_usage) };
+    Errno::check(answer)?;
+    // SAFETY: the kernel filled in the fields of a child, or zeros.
+    if unsafe { info.si_pid() } == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as above.
+    let value = unsafe { info.si_status() };
+    let status = match info.si_code {
+        libc::CLD_EXITED => (value & 0xff) << 8,
+        libc::CLD_DUMPED => value & 0x7f | 0x80,
+        _ => value & 0x7f,
+    };
+    Ok(Some(Ended { status, usage }))
+}
+
+/// `struct pidfd_info` as of Linux 6.13; later kernels take this size as well.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroupid: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+/// `PIDFD_GET_INFO` of that size.
+const PIDFD_GET_INFO: u32 = 0xc040_ff0b;
+/// The bit that asks for, and tells of, an exit status (Linux 6.15).
+const PIDFD_INFO_EXIT: u64 = 8;
+
+/// The status of a process that somebody else has reaped, if the kernel keeps it.
+pub fn status_after_reaping(pidfd: BorrowedFd<'_>) -> Option<c_int> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    let to_info = &raw mut info;
+    // SAFETY: the structure is as large as the request says.
+    let answer = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO.into(), to_info) };
+    (answer == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}
+
+/// This process's number.
+pub fn getpid() -> pid_t {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::getpid() }
 }
 
 /// Effective user id.
