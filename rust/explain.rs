@@ -3,6 +3,7 @@
 //! Asked after the fact, never before: reading state first and acting on it later would race.
 #![forbid(unsafe_code)]
 
+use crate::caller::{has_capability, is_chrooted, is_unmapped, sysctl_forbids_users, CAP_SYS_ADMIN};
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
 use crate::plan::Op;
@@ -11,18 +12,12 @@ use std::fs;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Numbers of capabilities, which are bits in a set (capabilities(7)).
-pub const CAP_SETGID: u32 = 6;
-/// See [`CAP_SETGID`].
-pub const CAP_SETUID: u32 = 7;
-const CAP_SYS_ADMIN: u32 = 21;
-
 /// Why new namespaces of these kinds were refused.
 pub fn create(kinds: Kinds, errno: Errno) -> Cause {
     match errno.0 {
         libc::ENOSPC => Cause::Limit,
         libc::EUSERS if kinds.contains(Kind::User) => Cause::Limit,
-        libc::ENOMEM if children_are_elsewhere() => Cause::InitGone,
+        libc::ENOMEM if ns::children_go_elsewhere() => Cause::InitGone,
         libc::EPERM if kinds.contains(Kind::User) && is_chrooted() => Cause::Chroot,
         libc::EPERM if kinds.contains(Kind::User) && is_unmapped() => Cause::Unmapped,
         libc::EPERM if kinds.contains(Kind::User) && sysctl_forbids_users() => Cause::SysctlForbids,
@@ -86,39 +81,4 @@ fn is_own_user_namespace(fd: RawFd) -> bool {
     let identity = |path: &str| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
     let own = identity("/proc/thread-self/ns/user");
     own.is_some() && own == identity(&format!("/proc/thread-self/fd/{fd}"))
-}
-
-/// Whether a capability is effective in the caller's user namespace.
-pub fn has_capability(number: u32) -> bool {
-    status_field("CapEff:")
-        .and_then(|text| u64::from_str_radix(&text, 16).ok())
-        .is_some_and(|set| set & (1 << number) != 0)
-}
-
-/// Whether the root directory is another than the mount namespace's: then no line of mountinfo is for `/`.
-fn is_chrooted() -> bool {
-    fs::read("/proc/thread-self/mountinfo").is_ok_and(|table| {
-        !table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(b"/"))
-    })
-}
-
-/// Whether this thread's user namespace has no map yet: nobody in it may make another one.
-fn is_unmapped() -> bool {
-    fs::read("/proc/thread-self/uid_map").is_ok_and(|map| map.is_empty())
-}
-
-/// Debian's and Ubuntu's own switch; elsewhere the file is not there.
-fn sysctl_forbids_users() -> bool {
-    fs::read("/proc/sys/kernel/unprivileged_userns_clone").is_ok_and(|value| value.starts_with(b"0"))
-}
-
-/// Whether children of this thread go into another pid namespace than its own.
-fn children_are_elsewhere() -> bool {
-    let link = |name: &str| fs::read_link(format!("/proc/thread-self/ns/{name}")).ok();
-    link("pid") != link("pid_for_children")
-}
-
-fn status_field(name: &str) -> Option<String> {
-    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
-    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
 }

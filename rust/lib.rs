@@ -20,6 +20,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod caller;
 mod calls;
 mod command;
 mod error;

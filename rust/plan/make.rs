@@ -3,9 +3,9 @@
 
 use super::check::check;
 use super::op::{MapWriter, Op, Plan};
+use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::command::Command;
 use crate::error::{Cause, Error, Result};
-use crate::explain::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::idmap::IdMap;
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Join, Maps, Offset, Spec, Target};

@@ -12,7 +12,7 @@
 
 use super::clone::{fork_raw, Call, ClonePointers, CLONE_NEWTIME};
 use super::stack::Stack;
-use super::{process, Errno, Result};
+use super::{ns, process, Errno, Result};
 use libc::{c_int, c_void, pid_t};
 use nsiso_child::stub;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -21,10 +21,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 const CSIGNAL: c_int = 0xff;
 /// Any size will do for a stack whose top is known: the kernel adds it to the lowest address and reads neither.
 const ANY_SIZE: usize = 16;
+/// clone3 only, Linux 5.7: needs a descriptor, and says EBADF to a number that is none.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 /// Stack of a go-between, in bytes.
 const GO_BETWEEN_STACK: usize = 64 << 10;
-/// What a clone3 that cannot be used answers: missing or filtered, filtered, too old for the flag, too old for the size.
-const CLONE3_REFUSED: [i32; 4] = [libc::ENOSYS, libc::EPERM, libc::EINVAL, libc::E2BIG];
+/// Flags that make clone(2) write to `parent_tid`.
+const STORES: c_int = libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID;
 
 /// [`super::clone::clone_with`] with `CLONE_NEWTIME` among its flags.
 ///
@@ -40,13 +42,27 @@ pub unsafe fn clone(call: &Call) -> Result<pid_t> {
         Err(refusal) => refusal,
     };
     let go_between = GoBetween::new(call.flags, refusal)?;
-    let wanted = Call { flags: go_between.childs_flags, ..*call };
-    // SAFETY: the caller's promises hold for the same call with fewer flags.
-    let make = || unsafe { wanted.make() };
+    let mut stored = 0;
+    let mut wanted = Call { flags: go_between.childs_flags, ..*call };
     if call.flags & libc::CLONE_VM == 0 {
+        wanted.pointers.parent_tid = &raw mut stored;
+        let make = |result: &AtomicI32| {
+            // SAFETY: the caller's promises hold for the same call with fewer flags.
+            let pid = unsafe { wanted.make() };
+            // SAFETY: the kernel may have written to this local, in the go-between's copy of it.
+            result.store(unsafe { (&raw const stored).read_volatile() }, Ordering::Release);
+            pid
+        };
         // SAFETY: without CLONE_VM the go-between is a copy of the caller, as the child would be.
-        unsafe { go_between.copy(make) }
+        let (pid, stored) = unsafe { go_between.copy(make) }?;
+        if call.flags & STORES != 0 {
+            // SAFETY: the flag's pointer, which the caller vouches for.
+            unsafe { call.pointers.parent_tid.write(stored) };
+        }
+        Ok(pid)
     } else {
+        // SAFETY: the caller's promises hold for the same call with fewer flags.
+        let make = || unsafe { wanted.make() };
         // SAFETY: with CLONE_VM the child lives in the caller's memory, and so may a go-between.
         unsafe { go_between.within(make) }
     }
@@ -68,24 +84,47 @@ pub unsafe fn fork(flags: c_int) -> Result<pid_t> {
     let go_between = GoBetween::new(flags, refusal)?;
     let childs_flags = go_between.childs_flags;
     // SAFETY: the child is a copy, as the caller allows.
-    let make = || unsafe { fork_raw(childs_flags, std::ptr::null_mut()) };
+    let make = |_: &AtomicI32| unsafe { fork_raw(childs_flags, std::ptr::null_mut()) };
     // SAFETY: the go-between is a copy as well.
-    unsafe { go_between.copy(make) }
+    unsafe { go_between.copy(make) }.map(|(pid, _)| pid)
 }
 
 fn clone3_args(flags: c_int, stack: *mut c_void, pointers: ClonePointers) -> libc::clone_args {
     let stack_size = if stack.is_null() { 0 } else { ANY_SIZE };
+    // With CLONE_PARENT the caller's own exit signal is taken; clone(2) skips another, clone3 refuses it.
+    let exit_signal = if flags & libc::CLONE_PARENT == 0 { flags & CSIGNAL & !CLONE_NEWTIME } else { 0 };
     libc::clone_args {
         flags: u64::from((flags & !CSIGNAL | CLONE_NEWTIME) as u32),
         pidfd: pointers.parent_tid as u64,
         child_tid: pointers.child_tid as u64,
         parent_tid: pointers.parent_tid as u64,
-        exit_signal: (flags & CSIGNAL & !CLONE_NEWTIME) as u64,
+        exit_signal: exit_signal as u64,
         stack: (stack as usize).wrapping_sub(stack_size) as u64,
         stack_size: stack_size as u64,
         tls: pointers.tls as u64,
         // SAFETY: plain numbers, for which zero means "not asked for".
         ..unsafe { std::mem::zeroed() }
+    }
+}
+
+/// Whether clone3 as such cannot be had, or not with this flag; else the refusal is about the rest of the call.
+fn clone3_is_unusable(refusal: Errno) -> bool {
+    let null = std::ptr::null::<libc::clone_args>();
+    match refusal.0 {
+        libc::ENOSYS | libc::E2BIG => true,
+        // The kernel itself says EINVAL to a call without arguments; a filter cannot see that there are none.
+        // SAFETY: nothing is read, as the size is 0.
+        libc::EPERM => Errno::check(unsafe { libc::syscall(libc::SYS_clone3, null, 0) }) == Err(refusal),
+        libc::EINVAL => {
+            let mut args = clone3_args(CLONE_NEWTIME, std::ptr::null_mut(), ClonePointers::NONE);
+            args.flags |= CLONE_INTO_CGROUP;
+            args.cgroup = i32::MAX as u64;
+            // Where the flag is known this fails later, for want of privilege or of such a descriptor.
+            // SAFETY: the arguments are a local, and no child can come of them.
+            let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
+            Errno::check(pid) == Err(refusal)
+        }
+        _ => false,
     }
 }
 
@@ -102,7 +141,8 @@ impl GoBetween {
     fn new(flags: c_int, refusal: Errno) -> Result<GoBetween> {
         // A thread of the caller, or a child of its parent, has nobody who could stand between.
         let direct_only = libc::CLONE_THREAD | libc::CLONE_PARENT;
-        if flags & direct_only != 0 || !CLONE3_REFUSED.contains(&refusal.0) {
+        // And it would be, and end, the init of a pid namespace that waits for its first process.
+        if flags & direct_only != 0 || !clone3_is_unusable(refusal) || ns::children_go_elsewhere() {
             return Err(refusal);
         }
         // What the child shares with the caller, it shares by way of the go-between; its exit
@@ -117,22 +157,24 @@ impl GoBetween {
         Ok(GoBetween { own_flags, childs_flags, unshare, refusal })
     }
 
-    /// A copy of the caller makes the child; `make` may return twice, and then so does this.
+    /// A copy of the caller makes the child; `make` may return twice, and then so does this. Gives the
+    /// child's id and what `make` left in its word.
     ///
     /// # Safety
     ///
     /// As [`super::clone::fork`].
-    unsafe fn copy(&self, make: impl FnOnce() -> Result<pid_t>) -> Result<pid_t> {
+    unsafe fn copy(&self, make: impl FnOnce(&AtomicI32) -> Result<pid_t>) -> Result<(pid_t, i32)> {
         let shared = Stack::new(0)?;
-        let answer = shared.word();
+        let [answer, stored] = shared.words();
         // SAFETY: the caller's promise; this flag set has neither CLONE_VM nor a pointer.
         let pid = unsafe { fork_raw(self.own_flags, std::ptr::null_mut()) }?;
         if pid != 0 {
-            return self.answer(pid, answer);
+            let pid = self.answer(pid, answer)?;
+            return Ok((pid, stored.load(Ordering::Acquire)));
         }
-        match self.work(make) {
+        match self.work(|| make(stored)) {
             // The child itself, in a copy of the go-between.
-            Ok(0) => Ok(0),
+            Ok(0) => Ok((0, 0)),
             result => end(answer, result),
         }
     }
@@ -160,7 +202,7 @@ impl GoBetween {
     /// In the go-between: only system calls from here to its end.
     fn work(&self, make: impl FnOnce() -> Result<pid_t>) -> Result<pid_t> {
         // SAFETY: namespaces only.
-        unsafe { super::ns::unshare(self.unshare) }?;
+        unsafe { ns::unshare(self.unshare) }?;
         make()
     }
 

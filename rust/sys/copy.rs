@@ -10,8 +10,9 @@
 
 use super::clone::{fork_raw, CLONE_NEWTIME};
 use super::stack::Stack;
-use super::{ns, process, Errno, Result};
+use super::{fd, ns, process, Errno, Result};
 use libc::{c_int, c_void, pid_t};
+use std::os::fd::AsFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -32,12 +33,17 @@ const PR_GET_TID_ADDRESS: c_int = 40;
 /// The kernel's, of fork(2), unshare(2) or clone(2); EAGAIN when somebody killed the copy.
 pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
     let flags = kinds.bits() as c_int;
+    if ns::children_go_elsewhere() {
+        // SAFETY: the caller's promise.
+        return unsafe { first_of_its_namespace(flags) };
+    }
     let shared = Stack::new(0)?;
+    let [answer, _] = shared.words();
     // SAFETY: the caller's promise.
     let copy = Errno::check(unsafe { libc::fork() })?;
     if copy != 0 {
         while process::wait(copy, 0) == Err(Errno(libc::EINTR)) {}
-        return match shared.word().load(Ordering::Acquire) {
+        return match answer.load(Ordering::Acquire) {
             0 => Err(Errno(libc::EAGAIN)),
             negative @ ..=-1 => Err(Errno(-negative)),
             pid => Ok(pid),
@@ -49,12 +55,52 @@ pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
             libc_state.restore();
             Ok(0)
         }
-        answer => {
-            shared.word().store(answer.unwrap_or_else(|errno| -errno.0), Ordering::Release);
+        made => {
+            answer.store(made.unwrap_or_else(|errno| -errno.0), Ordering::Release);
             // SAFETY: one number; the copy ends without any of the host's exit handlers.
             unsafe { libc::_exit(0) }
         }
     }
+}
+
+/// Where the next child is the init of a pid namespace, that must be the wanted one: the copy itself is it, and
+/// goes into its other namespaces by unshare(2).
+///
+/// # Safety
+///
+/// As [`fork`].
+unsafe fn first_of_its_namespace(flags: c_int) -> Result<pid_t> {
+    if flags & CLONE_NEWTIME != 0 && ns::is_single_threaded() {
+        // unshare(2) would make it for the child's children; and nobody holds a lock of libc's here.
+        // SAFETY: the caller's promise.
+        return unsafe { super::clone::fork(flags | libc::SIGCHLD) };
+    }
+    // A second new pid namespace is the kernel's EINVAL.
+    if flags & (libc::CLONE_NEWPID | CLONE_NEWTIME) != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    let (read, write) = fd::pipe()?;
+    // SAFETY: the caller's promise.
+    let child = Errno::check(unsafe { libc::fork() })?;
+    if child == 0 {
+        // SAFETY: namespaces only.
+        return match unsafe { ns::unshare(flags) } {
+            Ok(()) => Ok(0),
+            Err(Errno(errno)) => {
+                let _ = fd::write_bytes(write.as_fd(), &errno.to_ne_bytes());
+                // SAFETY: one number.
+                unsafe { libc::_exit(0) }
+            }
+        };
+    }
+    drop(write);
+    let mut errno = [0; size_of::<c_int>()];
+    // Nothing is said by a child that goes on: its end of the pipe closes when this function returns in it.
+    if fd::read_bytes(read.as_fd(), &mut errno) == Ok(0) {
+        return Ok(child);
+    }
+    while process::wait(child, 0) == Err(Errno(libc::EINTR)) {}
+    Err(Errno(c_int::from_ne_bytes(errno)))
 }
 
 /// In the copy: the child, cloned beside it.

@@ -46,17 +46,31 @@ pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
 
 /// Adds to an eventfd.
 pub fn write_word(fd: BorrowedFd<'_>, word: u64) -> Result<()> {
-    // SAFETY: eight bytes of a local.
-    let written = unsafe { libc::write(fd.as_raw_fd(), (&raw const word).cast(), size_of_val(&word)) };
-    Errno::check(written).map(drop)
+    write_bytes(fd, &word.to_ne_bytes()).map(drop)
 }
 
 /// Reads a byte; false at the end.
 pub fn read_byte(fd: BorrowedFd<'_>) -> Result<bool> {
-    let mut byte = 0_u8;
-    // SAFETY: one byte of a local.
-    let read = unsafe { libc::read(fd.as_raw_fd(), (&raw mut byte).cast(), 1) };
-    Errno::check(read).map(|read| read == 1)
+    read_bytes(fd, &mut [0]).map(|read| read == 1)
+}
+
+/// read(2), repeated after signals.
+pub fn read_bytes(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    loop {
+        // SAFETY: room for as many bytes as said.
+        let read = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        match Errno::check(read) {
+            Err(Errno(libc::EINTR)) => {}
+            answer => return answer.map(|read| read as usize),
+        }
+    }
+}
+
+/// write(2).
+pub fn write_bytes(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: as many bytes as said.
+    let written = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+    Errno::check(written).map(|written| written as usize)
 }
 
 /// poll(2) until there is something to read or the other end is gone; false when the time is over first.

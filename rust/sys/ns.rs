@@ -7,6 +7,7 @@
 
 use super::{Errno, Result};
 use libc::{c_int, pid_t};
+use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 /// ioctl_nsfs(2): the `CLONE_NEW*` value of a namespace descriptor.
@@ -35,8 +36,10 @@ pub fn setns(fd: c_int, nstype: c_int) -> Result<()> {
 ///
 /// The kernel's.
 pub unsafe fn unshare(flags: c_int) -> Result<()> {
+    // The kernel reads a whole register, and libc's function leaves the upper half of an int as it comes.
+    let flags = libc::c_ulong::from(flags as u32);
     // SAFETY: one number; what it does to other threads' descriptors is the caller's promise.
-    Errno::check(unsafe { libc::unshare(flags) }).map(drop)
+    Errno::check(unsafe { libc::syscall(libc::SYS_unshare, flags) }).map(drop)
 }
 
 /// unshare(2) of namespaces only, which no descriptor can notice.
@@ -62,6 +65,25 @@ pub fn share_fs(a: pid_t, b: pid_t) -> Result<bool> {
     // SAFETY: numbers only; KCMP_FS reads no further argument.
     let order = unsafe { libc::syscall(libc::SYS_kcmp, a, b, KCMP_FS, 0, 0) };
     Errno::check(order).map(|order| order == 0)
+}
+
+/// Whether children of this thread go into another pid namespace than its own, or into one that waits
+/// for its first process: whoever is cloned first is its init. Without /proc nobody can tell: no.
+///
+/// Allocates nothing: a child that must keep to system calls may ask.
+pub fn children_go_elsewhere() -> bool {
+    let (own, childrens) =
+        (link(c"/proc/thread-self/ns/pid"), link(c"/proc/thread-self/ns/pid_for_children"));
+    // The second link leads nowhere between unshare(2) and the first child.
+    own.is_ok() && own != childrens
+}
+
+/// readlink(2) of a link that is short: `pid:[4026531836]`.
+fn link(path: &CStr) -> Result<[u8; 32]> {
+    let mut text = [0; 32];
+    // SAFETY: a C string, and room for as many bytes as said.
+    let length = unsafe { libc::readlink(path.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
+    Errno::check(length).map(|_| text)
 }
 
 /// Whether the process has one thread, asked without /proc: unshare(2) of `CLONE_THREAD` does nothing

@@ -23,6 +23,11 @@ pub struct Stack {
     page: usize,
 }
 
+// SAFETY: a mapping belongs to the process, not to a thread; what lies in it besides stacks are atomics.
+unsafe impl Send for Stack {}
+// SAFETY: as above.
+unsafe impl Sync for Stack {}
+
 impl Stack {
     /// Maps at least `size` bytes of stack. ENOMEM when there is no memory, EAGAIN when too much is locked.
     pub fn new(size: usize) -> Result<Stack> {
@@ -55,13 +60,13 @@ impl Stack {
         unsafe { &*report }
     }
 
-    /// One number in that page, behind the report.
-    pub fn word(&self) -> &AtomicI32 {
+    /// Two numbers in that page, behind the report.
+    pub fn words(&self) -> &[AtomicI32; 2] {
         let report = self.top().cast::<Report>();
         // SAFETY: the page has room for more than a report.
-        let word = unsafe { report.add(1) }.cast::<AtomicI32>();
-        // SAFETY: aligned as the report is, zeroed by the kernel, mapped as long as self; an atomic.
-        unsafe { &*word }
+        let words = unsafe { report.add(1) }.cast::<[AtomicI32; 2]>();
+        // SAFETY: aligned as the report is, zeroed by the kernel, mapped as long as self; atomics.
+        unsafe { &*words }
     }
 }
 

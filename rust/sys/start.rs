@@ -187,6 +187,8 @@ impl Starting {
 
     /// Lets a waiting child go on.
     pub fn release(&self) -> Result<()> {
+        // By us, and before the child can come to its next place: else one meeting would look like two.
+        self.forget_waiting();
         self.gate.as_ref().map_or(Ok(()), |gate| fd::write_word(gate.as_fd(), 1))
     }
 
@@ -194,6 +196,16 @@ impl Starting {
     pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
         let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.stack.report().outcome());
         (outcome, self.pid, self.pidfd.take())
+    }
+
+    /// Takes back the word of a child that waits: it does not wait for us any more.
+    fn forget_waiting(&self) {
+        if let Some(word) =
+            self.memory.as_ref().and_then(|memory| memory.stack.report().state.get(self.process))
+        {
+            // The kernel may write GONE at the same time, and that must stay.
+            let _ = word.compare_exchange(WAITING, RUNNING, Ordering::AcqRel, Ordering::Acquire);
+        }
     }
 
     fn meet_by_word(&self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
@@ -240,6 +252,7 @@ impl Drop for Starting {
             return;
         }
         let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
+        self.forget_waiting();
         let met = self.meet(Some(Instant::now() + DYING), &mut || true);
         if met == Ok(Met::Gone) {
             reap(self.pid);

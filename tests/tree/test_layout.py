@@ -14,15 +14,18 @@ CORE = sorted(path for path in RUST.rglob("*.rs") if RUST / "child" not in path.
 WORDS = {"kind", "error", "idmap"}
 MAY_USE = {
     "kind": set[str](),
-    "idmap": set[str](),
+    "idmap": {"error"},
     # An error carries an errno, the one word of sys that is no call.
     "error": {"sys"},
     "command": {"error"},
+    "caller": set[str](),
+    "subid": WORDS | {"sys"},
     "spec": WORDS | {"command", "plan", "process", "spawn"},
-    "plan": WORDS | {"command", "spec", "sys"},
-    "spawn": WORDS | {"explain", "plan", "process", "sys"},
+    "plan": WORDS | {"caller", "command", "spec", "subid", "sys"},
+    "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
+    "spawn": WORDS | {"command", "explain", "idmap_writer", "plan", "process", "spec", "sys"},
     "process": WORDS | {"sys"},
-    "explain": WORDS | {"sys"},
+    "explain": WORDS | {"caller", "plan", "sys"},
     "probe": WORDS | {"explain", "sys"},
     "calls": WORDS | {"explain", "sys"},
     "inspect": WORDS | {"sys"},

@@ -3,7 +3,7 @@
 //! Nothing is locked or caught here, and nothing allocated in a process with one thread: they may be
 //! called in a child that must keep to system calls.
 
-use crate::boundary::set_errno;
+use crate::boundary::{get_errno, set_errno};
 use libc::{c_int, c_void, pid_t};
 use nsiso_core::raw::{self, ClonePointers, Errno};
 
@@ -39,9 +39,9 @@ pub unsafe extern "C" fn nsiso_clone(
     flags: c_int,
     arg: *mut c_void,
 ) -> c_int {
-    let Some(func) = func else { return answer(Err(Errno(libc::EINVAL))) };
+    let Some(func) = func else { return answer(|| Err(Errno(libc::EINVAL))) };
     // SAFETY: the C caller's promises are those of clone(2).
-    answer(unsafe { raw::clone(func, stack, flags, arg) })
+    answer(|| unsafe { raw::clone(func, stack, flags, arg) })
 }
 
 /// clone(2) with the manual's optional arguments; otherwise as nsiso_clone.
@@ -62,10 +62,10 @@ pub unsafe extern "C" fn nsiso_clone_with(
     tls: *mut c_void,
     child_tid: *mut pid_t,
 ) -> c_int {
-    let Some(func) = func else { return answer(Err(Errno(libc::EINVAL))) };
+    let Some(func) = func else { return answer(|| Err(Errno(libc::EINVAL))) };
     let pointers = ClonePointers { parent_tid, tls, child_tid };
     // SAFETY: the C caller's promises are those of clone(2).
-    answer(unsafe { raw::clone_with(func, stack, flags, arg, pointers) })
+    answer(|| unsafe { raw::clone_with(func, stack, flags, arg, pointers) })
 }
 
 /// clone(2) without a function: returns twice as fork(2) does, the child's id in the caller and 0 in
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn nsiso_clone_with(
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_fork(flags: c_int) -> c_int {
     // SAFETY: the C caller's promise is that of clone(2) without CLONE_VM.
-    answer(unsafe { raw::fork(flags) })
+    answer(|| unsafe { raw::fork(flags) })
 }
 
 /// setns(2): moves the calling thread (for pid: its later children) into an existing namespace.
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn nsiso_fork(flags: c_int) -> c_int {
 /// caller's user namespace for mnt; for user, CAP_SYS_ADMIN in the target alone. First kernel: 3.0. See setns(2).
 #[no_mangle]
 pub extern "C" fn nsiso_setns(fd: c_int, nstype: c_int) -> c_int {
-    answer(raw::setns(fd, nstype).map(|()| 0))
+    answer(|| raw::setns(fd, nstype).map(|()| 0))
 }
 
 /// unshare(2): moves the calling thread (for pid and time: its later children) into new namespaces.
@@ -116,12 +116,21 @@ pub extern "C" fn nsiso_setns(fd: c_int, nstype: c_int) -> c_int {
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_unshare(flags: c_int) -> c_int {
     // SAFETY: a C caller knows whose descriptors it unshares.
-    answer(unsafe { raw::unshare(flags) }.map(|()| 0))
+    answer(|| unsafe { raw::unshare(flags) }.map(|()| 0))
 }
 
-fn answer(result: Result<c_int, Errno>) -> c_int {
-    result.unwrap_or_else(|Errno(errno)| {
-        set_errno(errno);
-        -1
-    })
+/// Makes a call and gives its result as libc does: -1 and errno, or errno as it was before.
+fn answer(call: impl FnOnce() -> Result<c_int, Errno>) -> c_int {
+    let before = get_errno();
+    match call() {
+        Ok(number) => {
+            // Questions asked on the way may have failed and left theirs.
+            set_errno(before);
+            number
+        }
+        Err(Errno(errno)) => {
+            set_errno(errno);
+            -1
+        }
+    }
 }

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 /// The child performs its steps.
 pub const RUNNING: u32 = 1;
-/// The child has come to an [`crate::Op::Await`] and waits for the parent's word.
+/// The child has come to an [`crate::Op::Await`] and waits for the parent, who puts [`RUNNING`] back first.
 pub const WAITING: u32 = 2;
 /// The child has executed or ended, written by the kernel (`CLONE_CHILD_CLEARTID`).
 pub const GONE: u32 = 0;
