@@ -18,3 +18,6 @@ pub mod stub;
 pub use program::{Argv, Op, Program};
 pub use report::{Outcome, Report};
 pub use run::run;
+
+/// The companion's program file: static, position-dependent, a few pages.
+pub static COMPANION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/companion"));

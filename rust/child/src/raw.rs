@@ -14,7 +14,7 @@ use core::arch::asm;
 /// The arguments must be valid for the call `number`, pointers above all.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub unsafe fn syscall(number: libc::c_long, arguments: [usize; 6]) -> isize {
+pub unsafe fn syscall(number: i64, arguments: [usize; 6]) -> isize {
     let [a, b, c, d, e, f] = arguments;
     let result: isize;
     // SAFETY: the caller guarantees the arguments; the kernel clobbers rcx and r11 and nothing else.
@@ -37,7 +37,7 @@ pub unsafe fn syscall(number: libc::c_long, arguments: [usize; 6]) -> isize {
 /// The arguments must be valid for the call `number`, pointers above all.
 #[cfg(target_arch = "aarch64")]
 #[inline]
-pub unsafe fn syscall(number: libc::c_long, arguments: [usize; 6]) -> isize {
+pub unsafe fn syscall(number: i64, arguments: [usize; 6]) -> isize {
     let [a, b, c, d, e, f] = arguments;
     let result: isize;
     // SAFETY: the caller guarantees the arguments; the kernel clobbers x0 and nothing else.

@@ -1,0 +1,29 @@
+//! Compiles the companion, so that the library can carry it: see src/companion.rs.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=src/companion.rs");
+    println!("cargo:rerun-if-changed=src/raw.rs");
+    println!("cargo:rerun-if-changed=build.rs");
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let output = PathBuf::from(variable("OUT_DIR")).join("companion");
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc
+        .args(["--edition", "2021", "--crate-name", "companion", "--crate-type", "bin", "src/companion.rs"])
+        .args(["--target", &variable("TARGET"), "-o"])
+        .arg(&output)
+        .args(["-C", "panic=abort", "-C", "opt-level=2", "-C", "strip=symbols"])
+        // At a fixed place, without libc and without its start-up: nothing is left to relocate.
+        .args(["-C", "relocation-model=static"])
+        .args(["-C", "link-arg=-nostartfiles", "-C", "link-arg=-nostdlib", "-C", "link-arg=-static"])
+        // Few pages to map, and an address range that a shadow stack or CET need not know.
+        .args(["-C", "link-arg=-Wl,-z,noseparate-code,-z,norelro,--build-id=none"]);
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        rustc.arg("-C").arg(format!("linker={}", PathBuf::from(linker).display()));
+    }
+    let status = rustc.status().unwrap_or_else(|error| panic!("rustc cannot be run: {error}"));
+    assert!(status.success(), "the companion does not compile");
+}

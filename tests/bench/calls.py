@@ -1,0 +1,180 @@
+"""What does a documented call cost from Python, against os.fork and libc by ctypes?
+
+    calls.py check                        do both sides do the same? Fails if not
+    calls.py measure ROUNDS MILLISECONDS  see rounds.h, whose twin ``measure`` is
+
+Each job has a process of its own: calls that move their caller move only that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+import random
+import socket
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+import nsiso
+
+FROM = "Python"
+LIBC = ctypes.CDLL(None, use_errno=True)
+WARM_UP = 5
+MIN_CALLS = 100
+MAX_CALLS = 2000
+OWN_NET = "/proc/self/ns/net"
+
+# While checking, whoever is in new namespaces writes its links here, in memory that all children share.
+CHECKING = "check" in sys.argv[1:2]
+PAPER = mmap.mmap(-1, mmap.PAGESIZE)
+
+Call = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is measured: the sides by name, and what is new for whoever the calls put into namespaces."""
+
+    name: str
+    sides: dict[str, Call]
+    new: nsiso.Kind
+
+
+def _observe() -> None:
+    if CHECKING:
+        links = [os.readlink(f"/proc/self/ns/{kind.name}") for kind in nsiso.kinds()]
+        PAPER[:] = " ".join(links).encode().ljust(len(PAPER))
+
+
+def _must(result: int) -> None:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _reap(pid: int) -> None:
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise ChildProcessError(f"process {pid}: wait status {status:#x}")
+
+
+def _child() -> int:
+    _observe()
+    return 0
+
+
+def _fork(kinds: nsiso.Kind) -> Call:
+    flags = int(kinds)
+
+    def call() -> None:
+        pid = os.fork()
+        if pid == 0:
+            if flags:
+                _must(LIBC.unshare(flags))
+            os._exit(_child())
+        _reap(pid)
+
+    return call
+
+
+def _clone(kinds: nsiso.Kind) -> Call:
+    return lambda: _reap(nsiso.clone(_child, kinds))
+
+
+@functools.cache
+def _nets() -> tuple[int, int]:
+    """Descriptors of a new network namespace and of the caller's."""
+    home = os.open(OWN_NET, os.O_RDONLY)
+    nsiso.unshare(nsiso.Kind.NET)
+    there = os.open(OWN_NET, os.O_RDONLY)
+    nsiso.setns(home, nsiso.Kind.NET)
+    return there, home
+
+
+def _visit(setns: Callable[[int, int], object]) -> Call:
+    net = int(nsiso.Kind.NET)
+
+    def call() -> None:
+        there, home = _nets()
+        setns(there, net)
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+        _observe()
+        setns(home, net)
+
+    return call
+
+
+NONE, UTS = nsiso.Kind(0), nsiso.Kind.UTS
+JOBS = [
+    Job("clone of a function, no namespaces", {"nsiso": _clone(NONE), "os.fork": _fork(NONE)}, NONE),
+    Job("clone of a function, new uts", {"nsiso": _clone(UTS), "os.fork + ctypes": _fork(UTS)}, UTS),
+    Job(
+        "setns to a net, a socket there, setns back",
+        {"nsiso": _visit(nsiso.setns), "ctypes": _visit(lambda fd, kind: _must(LIBC.setns(fd, kind)))},
+        nsiso.Kind.NET,
+    ),
+]
+
+
+def _in_a_process(call: Call) -> None:
+    pid = os.fork()
+    if pid == 0:
+        call()
+        sys.stdout.flush()
+        os._exit(0)
+    _reap(pid)
+
+
+def check(job: Job) -> None:
+    """Let each side do the job once, and compare what was seen inside with what the job says."""
+    _observe()
+    before = PAPER[:].split()
+    wanted = [kind.name for kind in nsiso.kinds() if kind.kind in job.new]
+    for side, call in job.sides.items():
+        PAPER[:] = b" " * len(PAPER)
+        _in_a_process(call)
+        links = zip(nsiso.kinds(), before, PAPER[:].split())
+        new = [kind.name for kind, old, now in links if old != now]
+        if new != wanted:
+            raise SystemExit(f"calls.py: {job.name}: {side}: new: {new}, not {wanted}")
+    print(f"seen\t{job.name}\t{FROM}\tnew: {' '.join(wanted) or 'nothing'}", flush=True)
+
+
+def _time(call: Call) -> float:
+    start = time.perf_counter_ns()
+    call()
+    return (time.perf_counter_ns() - start) / 1e3
+
+
+def measure(job: Job, rounds: int, milliseconds: float) -> None:
+    """Time the sides call by call in turn, in an order drawn anew each time."""
+    slowest = max(statistics.median(_time(call) for _ in range(WARM_UP)) for call in job.sides.values())
+    calls = min(max(int(milliseconds * 1e3 / slowest), MIN_CALLS), MAX_CALLS)
+    sides = list(job.sides.items())
+    for number in range(rounds):
+        samples: dict[str, list[float]] = {side: [] for side in job.sides}
+        for _ in range(calls):
+            random.shuffle(sides)
+            for side, call in sides:
+                samples[side].append(_time(call))
+        for side, values in samples.items():
+            print(f"time\t{job.name}\t{FROM}\t{number}\t{side}\t{statistics.median(values):.3f}\t")
+
+
+def main(words: list[str]) -> None:
+    """Check or measure all jobs."""
+    for job in JOBS:
+        if words == ["check"]:
+            check(job)
+        elif len(words) == 3 and words[0] == "measure":
+            _in_a_process(functools.partial(measure, job, int(words[1]), float(words[2])))
+        else:
+            raise SystemExit("usage: calls.py check | calls.py measure ROUNDS MILLISECONDS")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
