@@ -5,7 +5,7 @@ use crate::error::{Cause, Error, Result};
 use crate::sys::{fd, process, Errno};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// How long one sleep lasts where there is no pidfd to wait on (before Linux 5.3).
@@ -82,9 +82,15 @@ impl Process {
     /// ECHILD: this process has reaped it elsewhere, and the kernel keeps no status (before Linux 6.15);
     /// or this is a forked copy of the process that started it.
     pub fn wait(&self) -> Result<ExitStatus> {
+        let mut ended = lock(&self.ended);
         loop {
-            if let Some(status) = self.wait_until(None, &mut || true)? {
-                return Ok(status);
+            if let Some(ended) = *ended {
+                return Ok(ended.status);
+            }
+            // Others that wait here sleep on the lock meanwhile; polling and signals do not need it.
+            match self.reap(true) {
+                Err(Errno(libc::EINTR)) => {}
+                reaped => *ended = reaped.map_err(|errno| self.error("wait", errno))?,
             }
         }
     }
@@ -130,17 +136,17 @@ impl Process {
     ///
     /// As [`Process::wait`].
     pub fn poll(&self) -> Result<Option<ExitStatus>> {
-        let mut ended = lock(&self.ended);
+        // Somebody who sleeps in `wait` holds the lock: then it runs still, or that one is about to know.
+        let Some(mut ended) = try_lock(&self.ended) else { return Ok(None) };
         if ended.is_none() {
-            let Some(handle) = &self.handle else { return Ok(None) };
-            *ended = handle.reap().map_err(|errno| self.error("wait", errno))?;
+            *ended = self.reap(false).map_err(|errno| self.error("wait", errno))?;
         }
         Ok(ended.map(|ended| ended.status))
     }
 
     /// What it has used up, once it was waited for; `None` also if somebody else has reaped it.
     pub fn usage(&self) -> Option<Usage> {
-        lock(&self.ended).and_then(|ended| ended.usage)
+        try_lock(&self.ended)?.and_then(|ended| ended.usage)
     }
 
     /// Sends a signal, by pidfd: it never reaches another process.
@@ -149,10 +155,9 @@ impl Process {
     ///
     /// ESRCH: it has ended and was waited for. EPERM: it runs as another user now. EINVAL: no such signal.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
-        // Held meanwhile, so that nobody reaps it here and its number, where that is used, stays its own.
-        let ended = lock(&self.ended);
+        let has_ended = try_lock(&self.ended).is_some_and(|ended| ended.is_some());
         match &self.handle {
-            Some(handle) if ended.is_none() && handle.is_ours() => {
+            Some(handle) if !has_ended && handle.is_ours() => {
                 process::kill(handle.pidfd(), handle.pid, signal)
             }
             _ => Err(Errno(libc::ESRCH)),
@@ -167,6 +172,10 @@ impl Process {
     /// As [`Process::send_signal`].
     pub fn kill(&self) -> Result<()> {
         self.send_signal(libc::SIGKILL)
+    }
+
+    fn reap(&self, sleep: bool) -> std::result::Result<Option<Ended>, Errno> {
+        self.handle.as_ref().map_or(Err(Errno(libc::ECHILD)), |handle| handle.reap(sleep))
     }
 
     fn sleep(&self, deadline: Option<Instant>) -> std::result::Result<(), Errno> {
@@ -207,7 +216,7 @@ impl Drop for Process {
 
 /// Reaps the children that were dropped and have ended. Each start does so first.
 pub(crate) fn reap_detached() {
-    lock(&DETACHED).retain(|handle| handle.is_ours() && matches!(handle.reap(), Ok(None)));
+    lock(&DETACHED).retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
 }
 
 impl Handle {
@@ -219,11 +228,12 @@ impl Handle {
         self.owner == process::getpid()
     }
 
-    fn reap(&self) -> std::result::Result<Option<Ended>, Errno> {
+    /// `None` while it runs, if not asked to sleep until it has ended.
+    fn reap(&self, sleep: bool) -> std::result::Result<Option<Ended>, Errno> {
         if !self.is_ours() {
             return Err(Errno(libc::ECHILD));
         }
-        match process::reap(self.pidfd(), self.pid) {
+        match process::reap(self.pidfd(), self.pid, sleep) {
             Err(Errno(libc::ECHILD)) => {
                 let status = self.pidfd().and_then(process::status_after_reaping);
                 let status = ExitStatus(status.ok_or(Errno(libc::ECHILD))?);
@@ -241,6 +251,15 @@ impl Handle {
 /// Nothing that runs under these locks panics; should it, what they guard is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `None` while somebody else holds it.
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 impl Usage {

@@ -176,12 +176,18 @@ fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
 
 fn exec(command: &Command) -> Result<Op> {
     let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
-    let env = command.env.clone().unwrap_or_else(|| env::vars_os().collect());
     let strings = |texts: Vec<Vec<u8>>| {
-        let strings = texts.into_iter().map(c_string).collect::<Result<_>>()?;
-        Ok::<_, Error>(CStringArray::new(strings))
+        let strings: Vec<CString> = texts.into_iter().map(c_string).collect::<Result<_>>()?;
+        Ok::<_, Error>(CStringArray::new(&strings))
     };
-    let pair = |(key, value): (OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
+    let envp = match &command.env {
+        None => CStringArray::of_environment(),
+        Some(env) => {
+            let pair =
+                |(key, value): &(OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
+            strings(env.iter().map(pair).collect())?
+        }
+    };
     let paths = match &command.paths {
         Some(paths) => paths.iter().map(|path| path.as_bytes().to_vec()).collect(),
         None => candidates(program),
@@ -190,7 +196,7 @@ fn exec(command: &Command) -> Result<Op> {
         program: program.to_owned(),
         paths: strings(paths)?,
         argv: strings(command.args.iter().map(|arg| arg.as_bytes().to_vec()).collect())?,
-        envp: strings(env.into_iter().map(pair).collect())?,
+        envp,
     })
 }
 

@@ -10,7 +10,7 @@
 //! clone is what it is: see each function.
 #![allow(unsafe_code)]
 
-use super::stack::Stack;
+use super::stack::{Sharing, Stack};
 use super::{clone_time as time, Errno, Result};
 use libc::{c_int, c_void, pid_t};
 use nsiso_child::stub;
@@ -105,7 +105,7 @@ pub unsafe fn clone_with(
 ) -> Result<pid_t> {
     pointers.check(flags)?;
     let provided = match (stack.is_null(), flags & VM_VFORK) {
-        (true, VM_VFORK) => Some(Stack::new(PROVIDED_STACK)?),
+        (true, VM_VFORK) => Some(Stack::new(PROVIDED_STACK, Sharing::WithinMemory)?),
         (true, libc::CLONE_VM) => return Err(Errno(libc::EINVAL)),
         _ => None,
     };

@@ -11,7 +11,7 @@
 #![allow(unsafe_code)]
 
 use super::clone::{fork_raw, Call, ClonePointers, CLONE_NEWTIME};
-use super::stack::Stack;
+use super::stack::{Sharing, Stack};
 use super::{ns, process, Errno, Result};
 use libc::{c_int, c_void, pid_t};
 use nsiso_child::stub;
@@ -164,7 +164,7 @@ impl GoBetween {
     ///
     /// As [`super::clone::fork`].
     unsafe fn copy(&self, make: impl FnOnce(&AtomicI32) -> Result<pid_t>) -> Result<(pid_t, i32)> {
-        let shared = Stack::new(0)?;
+        let shared = Stack::new(0, Sharing::WithCopies)?;
         let [answer, stored] = shared.words();
         // SAFETY: the caller's promise; this flag set has neither CLONE_VM nor a pointer.
         let pid = unsafe { fork_raw(self.own_flags, std::ptr::null_mut()) }?;
@@ -185,7 +185,7 @@ impl GoBetween {
     ///
     /// As [`super::clone::clone`] with `CLONE_VM`; `make` must not return twice.
     unsafe fn within<F: Fn() -> Result<pid_t>>(&self, make: F) -> Result<pid_t> {
-        let stack = Stack::new(GO_BETWEEN_STACK)?;
+        let stack = Stack::new(GO_BETWEEN_STACK, Sharing::WithinMemory)?;
         let errand = Errand { go_between: self, make, answer: AtomicI32::new(0) };
         let call = Call {
             func: run_errand::<F>,

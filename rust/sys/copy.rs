@@ -1,7 +1,8 @@
 //! How a function's process is made from a threaded host: from a single-threaded copy of it.
 //!
 //! libc's fork first: it takes the allocator's locks and runs the fork handlers, so that the copy
-//! is sane. That copy then clones the wanted child with `CLONE_PARENT`, and ends.
+//! is sane, and goes into its other namespaces by unshare(2). Into a pid or time namespace only a child
+//! of it can go: the copy then clones that with `CLONE_PARENT`, and ends.
 //!
 //! # Safety
 //!
@@ -9,7 +10,7 @@
 #![allow(unsafe_code)]
 
 use super::clone::{fork_raw, CLONE_NEWTIME};
-use super::stack::Stack;
+use super::stack::{Sharing, Stack};
 use super::{fd, ns, process, Errno, Result};
 use libc::{c_int, c_void, pid_t};
 use std::os::fd::AsFd;
@@ -22,7 +23,8 @@ const PR_GET_TID_ADDRESS: c_int = 40;
 /// Returns twice as fork(2) does: in the caller with the child's id, in the child with 0. The child
 /// is in new namespaces as `kinds` say, sends SIGCHLD at its end, and its libc works.
 ///
-/// The caller gets one SIGCHLD more than it has children, for the copy in between, which is reaped here.
+/// With a new pid or time namespace the caller gets one SIGCHLD more than it has children, for the copy in
+/// between, which is reaped here.
 ///
 /// # Safety
 ///
@@ -33,11 +35,16 @@ const PR_GET_TID_ADDRESS: c_int = 40;
 /// The kernel's, of fork(2), unshare(2) or clone(2); EAGAIN when somebody killed the copy.
 pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
     let flags = kinds.bits() as c_int;
-    if ns::children_go_elsewhere() {
+    if flags & (libc::CLONE_NEWPID | CLONE_NEWTIME) == 0 {
         // SAFETY: the caller's promise.
-        return unsafe { first_of_its_namespace(flags) };
+        return unsafe { copy_and_unshare(flags) };
     }
-    let shared = Stack::new(0)?;
+    if ns::children_go_elsewhere() {
+        // The copy would be, and end, the init of a pid namespace that waits for its first process.
+        // SAFETY: the caller's promise.
+        return unsafe { init_of_a_pending_namespace(flags) };
+    }
+    let shared = Stack::new(0, Sharing::WithCopies)?;
     let [answer, _] = shared.words();
     // SAFETY: the caller's promise.
     let copy = Errno::check(unsafe { libc::fork() })?;
@@ -63,21 +70,30 @@ pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
     }
 }
 
-/// Where the next child is the init of a pid namespace, that must be the wanted one: the copy itself is it, and
-/// goes into its other namespaces by unshare(2).
+/// The next child is the init of a pid namespace, so that must be the wanted one.
 ///
 /// # Safety
 ///
 /// As [`fork`].
-unsafe fn first_of_its_namespace(flags: c_int) -> Result<pid_t> {
-    if flags & CLONE_NEWTIME != 0 && ns::is_single_threaded() {
-        // unshare(2) would make it for the child's children; and nobody holds a lock of libc's here.
-        // SAFETY: the caller's promise.
-        return unsafe { super::clone::fork(flags | libc::SIGCHLD) };
-    }
-    // A second new pid namespace is the kernel's EINVAL.
-    if flags & (libc::CLONE_NEWPID | CLONE_NEWTIME) != 0 {
+unsafe fn init_of_a_pending_namespace(flags: c_int) -> Result<pid_t> {
+    // A second new pid namespace is the kernel's EINVAL; and a time namespace can be made by a clone only,
+    // which is sane where nobody can hold a lock of libc's.
+    if flags & libc::CLONE_NEWPID != 0 || !ns::is_single_threaded() {
         return Err(Errno(libc::EINVAL));
+    }
+    // SAFETY: the caller's promise.
+    unsafe { super::clone::fork(flags | libc::SIGCHLD) }
+}
+
+/// A copy that is the child itself.
+///
+/// # Safety
+///
+/// As [`fork`].
+unsafe fn copy_and_unshare(flags: c_int) -> Result<pid_t> {
+    if flags == 0 {
+        // SAFETY: the caller's promise.
+        return Errno::check(unsafe { libc::fork() });
     }
     let (read, write) = fd::pipe()?;
     // SAFETY: the caller's promise.

@@ -61,17 +61,17 @@ pub struct Ended {
 
 /// waitid(2) of a child that may have ended: by pidfd (Linux 5.4), else by number.
 ///
-/// `None` while it runs; ECHILD when somebody else has reaped it.
-pub fn reap(pidfd: Option<BorrowedFd<'_>>, pid: pid_t) -> Result<Option<Ended>> {
-    match pidfd.map(|pidfd| waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t)) {
-        None | Some(Err(Errno(libc::EINVAL))) => waitid(libc::P_PID, pid as libc::id_t),
+/// `None` while it runs, unless asked to `sleep` until then; ECHILD when somebody else has reaped it; EINTR.
+pub fn reap(pidfd: Option<BorrowedFd<'_>>, pid: pid_t, sleep: bool) -> Result<Option<Ended>> {
+    let options = libc::WEXITED | libc::__WALL | if sleep { 0 } else { libc::WNOHANG };
+    match pidfd.map(|pidfd| waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, options)) {
+        None | Some(Err(Errno(libc::EINVAL))) => waitid(libc::P_PID, pid as libc::id_t, options),
         Some(answer) => answer,
     }
 }
 
 /// The raw call, because libc's gives no usage.
-fn waitid(kind: libc::idtype_t, id: libc::id_t) -> Result<Option<Ended>> {
-    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+fn waitid(kind: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Ended>> {
     // SAFETY: plain numbers, for which zero is a value.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: as above.

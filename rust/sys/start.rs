@@ -12,7 +12,7 @@
 #![allow(unsafe_code)]
 
 use super::signals::Blocked;
-use super::stack::Stack;
+use super::stack::{ChildStack, Sharing};
 use super::{fd, process, Errno, Result};
 use crate::kind::Kinds;
 use libc::{c_int, c_void, pid_t};
@@ -26,8 +26,6 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Stack in bytes of each of the two processes that a program may become.
-const CHILD_STACK: usize = 32 << 10;
 /// clone3 only, Linux 5.5: handlers back to default, and no step of the child for it.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 /// What a clone3 that cannot be used answers: missing or filtered, filtered, too old for a flag or for the size.
@@ -82,7 +80,7 @@ pub struct Starting {
 
 /// What the child lives in until it executes.
 struct Memory {
-    stack: Stack,
+    stack: ChildStack,
     _errand: Box<Errand>,
 }
 
@@ -113,12 +111,13 @@ pub fn start<T: Any + Send + Sync>(
     program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
     order: Order,
 ) -> Result<Starting> {
-    let stack = Stack::new(2 * CHILD_STACK)?;
+    let sharing = if order.copy { Sharing::WithCopies } else { Sharing::WithinMemory };
+    let stack = ChildStack::take(sharing)?;
     let gate = order.awaits.then(fd::eventfd).transpose()?;
     let parent = order.awaits.then(process::own_pidfd).transpose()?;
     let notice = order.copy.then(fd::pipe).transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-    let successor_stack = if order.copy { 0 } else { stack.top() as usize - CHILD_STACK };
+    let successor_stack = if order.copy { 0 } else { stack.top() as usize - ChildStack::SIZE };
     let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
     let ops = program(&owner, &wiring);
     // SAFETY: the ops borrow from `owner`, which the errand keeps alive and in place beside them.
@@ -292,8 +291,8 @@ impl Order {
     }
 }
 
-fn clone3(order: Order, stack: &Stack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    let size = if order.copy { 0 } else { CHILD_STACK as u64 };
+fn clone3(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+    let size = if order.copy { 0 } else { ChildStack::SIZE as u64 };
     let top = if order.copy { 0 } else { stack.top() as u64 };
     let args = libc::clone_args {
         flags: u64::from(order.flags()) | CLONE_CLEAR_SIGHAND,
@@ -309,7 +308,7 @@ fn clone3(order: Order, stack: &Stack, pidfd: &mut c_int, errand: &Errand) -> Re
     Errno::check_raw(pid).map(|pid| pid as pid_t)
 }
 
-fn clone(order: Order, stack: &Stack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+fn clone(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
     let top = if order.copy { ptr::null_mut() } else { stack.top() };
     let tid = stack.report().state[0].as_ptr().cast::<pid_t>();
     let (flags, none, arg) = (order.flags() as usize, ptr::null_mut(), as_arg(errand));

@@ -37,6 +37,16 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// The state before a child runs.
+    pub const fn new() -> Report {
+        Report {
+            state: [const { AtomicU32::new(GONE) }; 2],
+            successor: AtomicI32::new(0),
+            step: AtomicU32::new(0),
+            errno: AtomicI32::new(0),
+        }
+    }
+
     /// Child: says that this step failed.
     pub(crate) fn fail(&self, step: usize, errno: i32) {
         self.step.store(step as u32, Ordering::Relaxed);
