@@ -16,6 +16,8 @@ pub struct Command {
     pub(crate) env: Option<Vec<(OsString, OsString)>>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) fds: Vec<(Source, RawFd)>,
+    /// An open program file, executed in place of any path.
+    pub(crate) file: Option<Arc<OwnedFd>>,
 }
 
 /// Where a program's descriptor comes from.
@@ -33,7 +35,7 @@ impl Command {
     /// A program by path, or by name: then it is sought in the caller's `PATH`, as execvp(3) does.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         let args = vec![program.as_ref().to_owned()];
-        Command { args, paths: None, env: None, cwd: None, fds: Vec::new() }
+        Command { args, paths: None, env: None, cwd: None, fds: Vec::new(), file: None }
     }
 
     /// Adds an argument.

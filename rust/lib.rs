@@ -23,6 +23,7 @@
 mod caller;
 mod calls;
 mod command;
+mod companion;
 mod error;
 mod explain;
 mod idmap;

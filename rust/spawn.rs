@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use crate::command::Source;
+use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
-use crate::kind::Kinds;
 use crate::plan::{MapWriter, Op, Plan, Runtime, Step};
 use crate::process::{reap_detached, Process};
 use crate::spec::Target;
@@ -80,6 +80,7 @@ impl Held {
 struct Underway {
     prepared: Arc<Prepared>,
     starting: Starting,
+    companion: Option<Running>,
     /// How often the child has waited and was released.
     met: usize,
     deadline: Option<Instant>,
@@ -102,16 +103,17 @@ impl Underway {
         reap_detached();
         let timeout = plan.timeout;
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let kinds = match plan.ops.first() {
-            Some(Op::Clone { kinds }) => *kinds,
-            _ => Kinds::NONE,
-        };
-        let awaits = plan.ops.iter().any(|op| matches!(op, Op::Await | Op::Hold));
-        let order = Order { kinds, awaits, copy: plan.own_memory };
-        let prepared = Arc::new(Prepared::new(plan)?);
+        let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
+        let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
+        let awaits = plan.ops.iter().any(is_meeting);
+        let order = Order { kinds, awaits, copy: plan.own_memory, least_fd: least_free(&plan.descriptors) };
+        let of_plan =
+            |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
+        let companion = plan.ops.iter().find_map(of_plan).transpose()?;
+        let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
         let starting = start::start(Arc::clone(&prepared), Prepared::program, order)
             .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
-        Ok(Underway { prepared, starting, met: 0, deadline, timeout })
+        Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout })
     }
 
     /// On to the end of the program, where the command runs.
@@ -131,18 +133,28 @@ impl Underway {
             match met.map_err(|errno| self.error("wait for the child", String::new(), errno))? {
                 Met::Late if interrupted => return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled)),
                 Met::Late => return Err(self.gave_up(libc::ETIMEDOUT, Cause::TimedOut)),
-                Met::Waiting if !self.holds() => self.write_maps()?,
-                met => return Ok(met),
+                Met::Waiting => match self.place() {
+                    Some(Op::Await) => self.write_maps()?,
+                    Some(Op::Introduce) => self.introduce()?,
+                    _ => return Ok(Met::Waiting),
+                },
+                Met::Gone => return Ok(Met::Gone),
             }
             self.met += 1;
             self.starting.release().map_err(|errno| self.error("release", String::new(), errno))?;
         }
     }
 
-    /// Whether the place where the child waits now is an [`Op::Hold`].
-    fn holds(&self) -> bool {
-        let mut places = self.prepared.plan.ops.iter().filter(|op| matches!(op, Op::Await | Op::Hold));
-        matches!(places.nth(self.met), Some(Op::Hold))
+    /// Where the child waits now.
+    fn place(&self) -> Option<&Op> {
+        self.prepared.plan.ops.iter().filter(|op| is_meeting(op)).nth(self.met)
+    }
+
+    fn introduce(&self) -> Result<()> {
+        let Some(companion) = &self.companion else { return Ok(()) };
+        companion
+            .introduce(self.starting.pidfd())
+            .map_err(|errno| self.error("introduce", String::new(), errno))
     }
 
     fn write_maps(&self) -> Result<()> {
@@ -175,7 +187,12 @@ impl Underway {
     fn process(self) -> Result<Process> {
         let (outcome, pid, pidfd) = self.starting.finish();
         let process = Process::new(pid, pidfd);
-        let Outcome::Failed { step, errno } = outcome else { return Ok(process) };
+        let Outcome::Failed { step, errno } = outcome else {
+            if let Some(companion) = self.companion {
+                companion.detach();
+            }
+            return Ok(process);
+        };
         process.wait()?;
         let step = self.prepared.plan.childs_step(step);
         let cause = step.as_ref().map_or(Cause::Unknown, |step| explain::step(step.op(), Errno(errno)));
@@ -186,11 +203,11 @@ impl Underway {
 
 impl Prepared {
     /// Opens what the plan names.
-    fn new(plan: Plan) -> Result<Prepared> {
+    fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
         let (mut joins, mut opened) = (Vec::new(), Vec::new());
         for step in plan.steps() {
             if let Op::Join { target, .. } = step.op() {
-                let of_target = open(target).map_err(|errno| {
+                let of_target = open(target, companion).map_err(|errno| {
                     let cause = explain::step(step.op(), errno);
                     Error::new("open", step.object(), errno, cause)
                 })?;
@@ -210,9 +227,21 @@ impl Prepared {
     }
 }
 
+/// Whether the child waits there for the parent.
+fn is_meeting(op: &Op) -> bool {
+    matches!(op, Op::Await | Op::Introduce | Op::Hold)
+}
+
 /// A descriptor of our own, or the number of one that is open already.
-fn open(target: &Target) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
+fn open(
+    target: &Target,
+    companion: Option<&Running>,
+) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
     Ok(match target {
+        Target::Init => {
+            let pidfd = companion.and_then(Running::pidfd);
+            Err(pidfd.ok_or(Errno(libc::ENOSYS))?.as_raw_fd())
+        }
         Target::Process(pid) => Ok(process::pidfd_open(*pid)?),
         Target::Path(path) => Ok(File::open(path)?.into()),
         Target::Fd(fd) => Err(fd.as_raw_fd()),
@@ -228,7 +257,7 @@ type Move = (RawFd, RawFd);
 fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
     let refused =
         |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
-    let above = descriptors.iter().map(|(_, to)| to + 1).max().unwrap_or(0).max(3);
+    let above = least_free(descriptors);
     let (mut owned, mut moves) = (Vec::new(), Vec::new());
     for (source, to) in descriptors {
         if *to < 0 {
@@ -255,6 +284,11 @@ fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
         moves.push((from, *to));
     }
     Ok((owned, moves))
+}
+
+/// The least number above all that a command's descriptors get, and above its standard three.
+fn least_free(descriptors: &[(Source, RawFd)]) -> RawFd {
+    descriptors.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(0).max(3)
 }
 
 /// All numbers from 3 on but those that the command gets.

@@ -39,6 +39,8 @@ pub struct Spec {
     pub(crate) rlimits: Vec<(u32, [u64; 2])>,
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) no_new_privs: bool,
+    pub(crate) init: bool,
+    pub(crate) kill_with_parent: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) own_memory: bool,
 }
@@ -58,6 +60,8 @@ pub(crate) enum Target {
     Path(PathBuf),
     Fd(Arc<OwnedFd>),
     Number(RawFd),
+    /// The reaper that was started before as pid 1.
+    Init,
 }
 
 /// How ids are mapped. More than one of them contradict each other.
@@ -244,6 +248,22 @@ impl Spec {
     /// Gains no privilege by executing (`PR_SET_NO_NEW_PRIVS`).
     pub fn no_new_privs(mut self) -> Spec {
         self.no_new_privs = true;
+        self
+    }
+
+    /// Has a reaper as pid 1 of the new pid namespace: a tiny program of the library's own. The command is
+    /// the caller's child with its own true status; what it leaves behind is reaped, and when it ends,
+    /// everything in the namespace does. Needs a new pid namespace, and pidfds (Linux 5.3).
+    pub fn init(mut self) -> Spec {
+        self.init = true;
+        self
+    }
+
+    /// Kills the command when the process that started it ends, in whatever way; the thread that started
+    /// it may end before. With [`Spec::init`] or as pid 1 of a new pid namespace the whole namespace goes with
+    /// it. Needs pidfds (Linux 5.3).
+    pub fn kill_with_parent(mut self) -> Spec {
+        self.kill_with_parent = true;
         self
     }
 

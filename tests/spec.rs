@@ -288,6 +288,19 @@ fn descriptors_change_places() {
 }
 
 #[test]
+fn the_librarys_own_descriptors_are_never_in_the_way() {
+    // Whatever numbers the meeting with the child takes, the command's may be the same.
+    for spec in roads(&Spec::new()) {
+        let mut command = Command::new("sh").args(["-c", "test -c /proc/self/fd/40 && exit 3"]);
+        for number in 3..=40 {
+            command = command.null(number);
+        }
+        let process = spec.spawn_held(&command).unwrap().release().unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(3));
+    }
+}
+
+#[test]
 fn a_closed_descriptor_is_named() {
     let refused = Spec::new().spawn(&Command::new("true").borrow_fd(999_999, 5)).unwrap_err();
     assert_eq!((refused.step(), refused.errno()), ("dup", libc::EBADF));

@@ -32,6 +32,12 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
         );
     }
     needs(spec, spec.proc, "proc", Kind::Pid | Kind::Mnt)?;
+    needs(spec, spec.init, "init", Kind::Pid.into())?;
+    if spec.init && !spec.joins.is_empty() {
+        return refuse(
+            "init and join exclude each other: a joined pid namespace has its first process".into(),
+        );
+    }
     for (option, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
         needs(spec, name.is_some(), option, Kind::Uts.into())?;
         let length = name.as_ref().map_or(0, |name| name.len());

@@ -5,6 +5,7 @@ use super::check::check;
 use super::op::{MapWriter, Op, Plan};
 use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::command::Command;
+use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
 use crate::idmap::IdMap;
 use crate::kind::{Kind, Kinds};
@@ -19,6 +20,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::Arc;
 
 /// Where execvp(3) seeks when there is no PATH.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -28,9 +30,20 @@ impl Plan {
         let joined = joined_kinds(&spec.joins)?;
         check(spec, &joined)?;
         let mut ops = Vec::new();
-        enter(spec, &joined, &mut ops)?;
+        if spec.init || spec.kill_with_parent {
+            ops.push(Op::Companion(Box::new(Companion::of(spec))));
+        }
+        if spec.init {
+            enter_beside_init(spec, &mut ops);
+        } else {
+            enter(spec, &joined, &mut ops)?;
+        }
         set_up(spec, &mut ops);
         settle(spec, command, &mut ops)?;
+        if spec.init || spec.kill_with_parent {
+            // Before the command runs, or it could outlive its host unseen.
+            ops.push(Op::Introduce);
+        }
         if hold {
             ops.push(Op::Hold);
         }
@@ -50,9 +63,7 @@ impl Plan {
 
 /// The namespaces themselves, and the id maps without which nothing can be done in them.
 fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
-    // clone(2) has no room for the time flag; a process that unshared it enters when it executes.
-    let later = spec.unshare & Kind::Time;
-    let new = spec.unshare - later;
+    let new = spec.unshare - Kind::Time;
     let joins_pid = joined.iter().any(|kinds| kinds.contains(Kind::Pid));
     if spec.joins.is_empty() {
         ops.push(Op::Clone { kinds: new });
@@ -73,11 +84,26 @@ fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
         // A pid namespace is entered by a new process only.
         ops.push(Op::Fork(new_pid));
     }
-    if !later.is_empty() {
-        ops.push(Op::Unshare(later));
+    new_time(spec, ops);
+    Ok(())
+}
+
+/// All that is new was made for pid 1, maps included, and the command joins it there: so its parent is the
+/// caller. Only a time namespace is its own: it can be joined by a whole memory alone.
+fn enter_beside_init(spec: &Spec, ops: &mut Vec<Op>) {
+    ops.push(Op::Clone { kinds: Kinds::NONE });
+    ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
+    ops.push(Op::Fork(Kinds::NONE));
+    new_time(spec, ops);
+}
+
+fn new_time(spec: &Spec, ops: &mut Vec<Op>) {
+    // clone(2) has no room for the time flag; a process that unshared it enters when it executes.
+    let time = spec.unshare & Kind::Time;
+    if !time.is_empty() {
+        ops.push(Op::Unshare(time));
         offsets(spec, ops);
     }
-    Ok(())
 }
 
 /// Clock offsets must be there before the first process of the namespace.
@@ -175,6 +201,11 @@ fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
 }
 
 fn exec(command: &Command) -> Result<Op> {
+    if let Some(file) = &command.file {
+        let argv: Vec<CString> =
+            command.args.iter().map(|arg| c_string(arg.as_bytes().to_vec())).collect::<Result<_>>()?;
+        return Ok(Op::ExecFile { file: Arc::clone(file), argv: CStringArray::new(&argv) });
+    }
     let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
     let strings = |texts: Vec<Vec<u8>>| {
         let strings: Vec<CString> = texts.into_iter().map(c_string).collect::<Result<_>>()?;
@@ -226,6 +257,8 @@ fn joined_kinds(joins: &[Join]) -> Result<Vec<Kinds>> {
                 let complaint = format!("join of process {pid} names no kinds");
                 return Err(Error::invalid("plan", complaint, Cause::BadArgument));
             }
+            // Its kinds are named where it is planned.
+            Target::Init => Ok(0),
             Target::Path(path) => {
                 File::open(path).map_err(Errno::from).and_then(|file| nstype(file.as_raw_fd()))
             }
@@ -247,6 +280,7 @@ fn describe(target: &Target) -> String {
         Target::Path(path) => path.display().to_string(),
         Target::Fd(fd) => format!("fd {}", fd.as_raw_fd()),
         Target::Number(fd) => format!("fd {fd}"),
+        Target::Init => "pid 1".to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The plan's steps: what each is called, who performs it, and what the child is told.
 #![forbid(unsafe_code)]
 
+use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
 use crate::kind::Kinds;
 use crate::spec::Target;
@@ -10,7 +11,8 @@ use crate::sys::start::Wiring;
 use nsiso_child as child;
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which process performs a step.
@@ -41,6 +43,8 @@ pub struct Plan {
 /// One operation, all that it needs made ready.
 #[derive(Debug)]
 pub(crate) enum Op {
+    /// A process beside the command.
+    Companion(Box<Companion>),
     Clone {
         kinds: Kinds,
     },
@@ -83,6 +87,8 @@ pub(crate) enum Op {
     Chdir(CString),
     Descriptors,
     CloseOnExec,
+    /// The child waits until the companion knows it.
+    Introduce,
     /// The child waits until the caller lets it go on.
     Hold,
     Exec {
@@ -90,6 +96,10 @@ pub(crate) enum Op {
         paths: CStringArray,
         argv: CStringArray,
         envp: CStringArray,
+    },
+    ExecFile {
+        file: Arc<OwnedFd>,
+        argv: CStringArray,
     },
 }
 
@@ -143,7 +153,7 @@ impl Step<'_> {
     /// Who performs it.
     pub fn doer(&self) -> Doer {
         match self.op {
-            Op::Clone { .. } | Op::WriteMap { .. } => Doer::Parent,
+            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } => Doer::Parent,
             _ => Doer::Child,
         }
     }
@@ -151,11 +161,12 @@ impl Step<'_> {
     /// The system call or calls, in a word or two: an error's `step`.
     pub fn name(&self) -> &'static str {
         match self.op {
+            Op::Companion(_) => "companion",
             Op::Clone { .. } => "clone",
             Op::Join { .. } => "setns",
             Op::Unshare(_) => "unshare",
             Op::Fork(_) => "fork",
-            Op::Await | Op::Hold => "wait for the parent",
+            Op::Await | Op::Introduce | Op::Hold => "wait for the parent",
             Op::WriteMap { ids, .. } => ids.file(),
             Op::Write { .. } => "write",
             Op::PrivateMounts | Op::MountProc => "mount",
@@ -174,7 +185,7 @@ impl Step<'_> {
             Op::Chdir(_) => "chdir",
             Op::Descriptors => "dup",
             Op::CloseOnExec => "close_range",
-            Op::Exec { .. } => "exec",
+            Op::Exec { .. } | Op::ExecFile { .. } => "exec",
         }
     }
 
@@ -182,6 +193,8 @@ impl Step<'_> {
     pub fn object(&self) -> String {
         let text = |bytes: &[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
         match self.op {
+            Op::Companion(companion) => companion.to_string(),
+            Op::Introduce => "until the companion knows it".to_owned(),
             Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds) => kinds.to_string(),
             Op::Join { target, kinds, .. } => match target {
                 Target::Process(pid) => format!("process {pid}: {kinds}"),
@@ -190,6 +203,7 @@ impl Step<'_> {
                 Target::Fd(_) => format!("a pidfd: {kinds}"),
                 Target::Number(fd) if kinds.is_empty() => format!("fd {fd}"),
                 Target::Number(fd) => format!("pidfd {fd}: {kinds}"),
+                Target::Init => format!("pid 1: {kinds}"),
             },
             Op::WriteMap { map, writer, ids } => {
                 let lines: Vec<_> = map.ranges().iter().map(IdRange::to_string).collect();
@@ -212,6 +226,7 @@ impl Step<'_> {
             Op::Setgid(id) | Op::Setuid(id) => id.to_string(),
             Op::Chdir(path) => text(path.to_bytes()),
             Op::Exec { program, .. } => format!("{program:?}"),
+            Op::ExecFile { .. } => "the companion".to_owned(),
             Op::Await | Op::Hold | Op::Setsid | Op::NoNewPrivs | Op::Descriptors | Op::CloseOnExec => {
                 String::new()
             }
@@ -233,13 +248,13 @@ impl Op {
     fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
         let Wiring { gate, parent, successor_stack } = runtime.wiring;
         Some(match self {
-            Op::Clone { .. } | Op::WriteMap { .. } => return None,
+            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } => return None,
             Op::Join { index, kinds, .. } => {
                 child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
             }
             Op::Unshare(kinds) => child::Op::Unshare { flags: kinds.bits() },
             Op::Fork(kinds) => child::Op::Fork { flags: kinds.bits(), stack: successor_stack },
-            Op::Await | Op::Hold => child::Op::Await { gate, parent },
+            Op::Await | Op::Introduce | Op::Hold => child::Op::Await { gate, parent },
             Op::Write { path, text } => child::Op::Write { path, text },
             Op::PrivateMounts => child::Op::Mount {
                 source: None,
@@ -271,6 +286,7 @@ impl Op {
             Op::Exec { paths, argv, envp, .. } => {
                 child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
             }
+            Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }
 }

@@ -31,6 +31,46 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// socketpair(2): two ends of which each reads whole messages.
+pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [c_int; 2] = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: room for two numbers.
+    Errno::check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
+    // SAFETY: the kernel just gave us both descriptors.
+    let owned = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    let [one, other] = owned;
+    Ok((one, other))
+}
+
+/// A control message with one descriptor, as cmsg(3) lays it out.
+#[repr(C, align(8))]
+struct OneDescriptor {
+    header: libc::cmsghdr,
+    fd: c_int,
+}
+
+/// sendmsg(2) of one byte and a copy of a descriptor (unix(7), `SCM_RIGHTS`).
+pub fn send_descriptor(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> Result<()> {
+    let mut byte = 0_u8;
+    let mut vector = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: plain numbers, some of them padding.
+    let mut header: libc::cmsghdr = unsafe { std::mem::zeroed() };
+    header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<c_int>()) as _;
+    header.cmsg_level = libc::SOL_SOCKET;
+    header.cmsg_type = libc::SCM_RIGHTS;
+    let mut control = OneDescriptor { header, fd: fd.as_raw_fd() };
+    // SAFETY: plain numbers and pointers, for which zero means none.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut vector;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut control).cast();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: all that the message leads to are locals of the lengths that it says.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+    Errno::check(sent).map(drop)
+}
+
 /// fcntl(2) `F_DUPFD_CLOEXEC`: a copy whose number is at least `least`.
 pub fn duplicate(fd: BorrowedFd<'_>, least: c_int) -> Result<OwnedFd> {
     duplicate_number(fd.as_raw_fd(), least)
@@ -42,6 +82,14 @@ pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
     let copy = Errno::check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
     // SAFETY: the kernel just gave us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// The descriptor itself, or a copy in its place if its number is below `least`.
+pub fn lifted(fd: OwnedFd, least: c_int) -> Result<OwnedFd> {
+    if fd.as_raw_fd() >= least {
+        return Ok(fd);
+    }
+    duplicate_number(fd.as_raw_fd(), least)
 }
 
 /// Adds to an eventfd.

@@ -7,6 +7,7 @@ pub mod exec;
 pub mod fd;
 pub mod ns;
 pub mod process;
+pub mod program_file;
 pub mod signals;
 pub mod stack;
 pub mod start;

@@ -53,6 +53,8 @@ pub struct Order {
     pub awaits: bool,
     /// Whether the child gets a memory of its own: a copy of the caller's, at a price that grows with it.
     pub copy: bool,
+    /// The least number of a descriptor that the program leaves alone.
+    pub least_fd: RawFd,
 }
 
 /// Where a child is met.
@@ -113,8 +115,9 @@ pub fn start<T: Any + Send + Sync>(
 ) -> Result<Starting> {
     let sharing = if order.copy { Sharing::WithCopies } else { Sharing::WithinMemory };
     let stack = ChildStack::take(sharing)?;
-    let gate = order.awaits.then(fd::eventfd).transpose()?;
-    let parent = order.awaits.then(process::own_pidfd).transpose()?;
+    let lift = |fd| fd::lifted(fd, order.least_fd);
+    let gate = order.awaits.then(|| fd::eventfd().and_then(lift)).transpose()?;
+    let parent = order.awaits.then(|| process::own_pidfd().and_then(lift)).transpose()?;
     let notice = order.copy.then(fd::pipe).transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let successor_stack = if order.copy { 0 } else { stack.top() as usize - ChildStack::SIZE };
@@ -125,7 +128,8 @@ pub fn start<T: Any + Send + Sync>(
     // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
     let borrowed = unsafe { std::slice::from_raw_parts(ops.as_ptr(), ops.len()) };
     let blocked = Blocked::all()?;
-    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(write)));
+    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
+    let write = write.transpose()?;
     let program = Program {
         ops: borrowed,
         reset_handlers: false,

@@ -2,8 +2,8 @@
 //!
 //! As pid 1 of a new pid namespace it is the command's reaper: what it adopts is reaped by the kernel, because it
 //! ignores SIGCHLD, and when it ends, everything in the namespace does. Elsewhere it kills the command
-//! when the host ends. Run from memory with two descriptors: a socket over which the command's pidfd
-//! comes, and the host's pidfd, which is closed when the command may outlive the host.
+//! when the host ends. Run from memory with a socket over which the command's pidfd comes; with an argument
+//! also with the host's pidfd, and only then does the command not outlive the host.
 //!
 //! Compiled by build.rs with nothing but `core`, linked with nothing at all.
 //!
@@ -28,6 +28,7 @@ const SIGCHLD: usize = 17;
 const SIG_IGN: usize = 1;
 const SIGKILL: usize = 9;
 const SIGNAL_SET: usize = 8;
+const PR_SET_NAME: usize = 15;
 /// Bytes of a control message with one descriptor: header, the number, padding.
 const CONTROL_SPACE: usize = 24;
 
@@ -36,6 +37,7 @@ mod number {
     pub const PPOLL: i64 = 271;
     pub const RECVMSG: i64 = 47;
     pub const RT_SIGACTION: i64 = 13;
+    pub const PRCTL: i64 = 157;
     pub const EXIT_GROUP: i64 = 231;
 }
 #[cfg(target_arch = "aarch64")]
@@ -43,15 +45,16 @@ mod number {
     pub const PPOLL: i64 = 73;
     pub const RECVMSG: i64 = 212;
     pub const RT_SIGACTION: i64 = 134;
+    pub const PRCTL: i64 = 167;
     pub const EXIT_GROUP: i64 = 94;
 }
 /// The same number on every architecture.
 const PIDFD_SEND_SIGNAL: i64 = 424;
 
 #[cfg(target_arch = "x86_64")]
-core::arch::global_asm!(".globl _start", "_start:", "xor ebp, ebp", "and rsp, -16", "call {main}", "ud2", main = sym main);
+core::arch::global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {main}", "ud2", main = sym main);
 #[cfg(target_arch = "aarch64")]
-core::arch::global_asm!(".globl _start", "_start:", "mov x29, xzr", "mov x30, xzr", "bl {main}", "brk #1", main = sym main);
+core::arch::global_asm!(".globl _start", "_start:", "mov x29, xzr", "mov x30, xzr", "mov x0, sp", "bl {main}", "brk #1", main = sym main);
 
 #[repr(C)]
 struct PollFd {
@@ -86,12 +89,19 @@ struct ControlMessage {
     padding: i32,
 }
 
-extern "C" fn main() -> ! {
+/// # Safety
+///
+/// To be called by the start-up code alone, with what the kernel put on the stack: the number of arguments first.
+unsafe extern "C" fn main(stack: *const usize) -> ! {
+    // SAFETY: the start-up code's promise.
+    let watches_host = unsafe { *stack } > 1;
+    // Else it is called by its descriptor.
+    call(number::PRCTL, [PR_SET_NAME, c"nsiso-companion".as_ptr() as usize, 0, 0]);
     let ignore: [usize; 4] = [SIG_IGN, 0, 0, 0];
     call(number::RT_SIGACTION, [SIGCHLD, addr_of!(ignore) as usize, 0, SIGNAL_SET]);
     let mut watched = [
         PollFd { fd: CONTROL, events: POLLIN, revents: 0 },
-        PollFd { fd: HOST, events: POLLIN, revents: 0 },
+        PollFd { fd: if watches_host { HOST } else { -1 }, events: POLLIN, revents: 0 },
         PollFd { fd: -1, events: POLLIN, revents: 0 },
     ];
     loop {
@@ -114,15 +124,11 @@ extern "C" fn main() -> ! {
         if command.fd >= 0 && command.revents != 0 {
             exit();
         }
-        if host.revents & POLLIN != 0 {
+        if host.revents != 0 {
             if command.fd >= 0 {
                 call(PIDFD_SEND_SIGNAL, [command.fd as usize, SIGKILL, 0, 0]);
             }
             exit();
-        }
-        if host.revents != 0 {
-            // Closed: the command may outlive the host.
-            host.fd = -1;
         }
     }
 }

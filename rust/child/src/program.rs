@@ -156,6 +156,13 @@ pub enum Op<'a> {
         /// Its environment.
         envp: Argv<'a>,
     },
+    /// execveat(2) of an open program file; does not come back.
+    ExecFd {
+        /// The file.
+        fd: c_int,
+        /// Its arguments.
+        argv: Argv<'a>,
+    },
     /// exit_group(2); does not come back.
     Exit {
         /// Exit status.

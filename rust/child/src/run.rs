@@ -74,6 +74,12 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
             signals::make_ready(place.program)?;
             exec(paths, argv, envp)
         }
+        Op::ExecFd { fd, argv } => {
+            signals::make_ready(place.program)?;
+            let (nothing, no_environment) = (address(Some(c"")), 0);
+            let flags = libc::AT_EMPTY_PATH as usize;
+            act(libc::SYS_execveat, [fd as usize, nothing, argv.address(), no_environment, flags])
+        }
         Op::Exit { status } => exit(status),
     }
 }

@@ -1,0 +1,100 @@
+//! Is there a reaper as pid 1 when one is asked for, and is the command still the caller's own child?
+
+#![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
+
+use nsiso::{Command, Kind, Process, Spec};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+fn spec() -> Spec {
+    let kinds = Kind::User | Kind::Pid | Kind::Mnt | Kind::Uts | Kind::Ipc | Kind::Net;
+    Spec::new().unshare(kinds).map_root().proc().hostname("with-init").init()
+}
+
+fn shell(spec: &Spec, line: &str) -> Process {
+    let command = Command::new("sh").args(["-c", line]);
+    spec.spawn(&command).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn field(pid: i32, name: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+}
+
+fn inode(pid: i32, name: &str) -> u64 {
+    fs::metadata(format!("/proc/{pid}/ns/{name}")).unwrap().ino()
+}
+
+/// The children of this process, by number: all threads'.
+fn children() -> Vec<i32> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let of_task = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let numbers = tasks.map(|task| of_task(task.unwrap())).collect::<String>();
+    numbers.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+// One test, because it looks at all children of the process.
+#[test]
+fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
+    let process = shell(&spec(), "test $$ = 2 && test $PPID = 0 && sleep 600").kill_on_drop(true);
+    assert_eq!(field(process.id(), "PPid:"), std::process::id().to_string());
+    assert_eq!(field(process.id(), "NSpid:"), format!("{}\t2", process.id()));
+    let others: Vec<_> = children().into_iter().filter(|child| *child != process.id()).collect();
+    let [init] = others[..] else { panic!("one companion, not {others:?}") };
+    assert_eq!(field(init, "NSpid:"), format!("{init}\t1"));
+    assert_eq!(field(init, "Name:"), "nsiso-companion");
+    for kind in ["user", "pid", "mnt", "uts", "ipc", "net"] {
+        assert_eq!(inode(init, kind), inode(process.id(), kind), "{kind}");
+    }
+    let resident: u64 = field(init, "VmRSS:").split_whitespace().next().unwrap().parse().unwrap();
+    assert!(resident < 64, "{resident} KiB: not the host's image");
+    eventually("three of /dev/null, its socket, the command", || {
+        fs::read_dir(format!("/proc/{init}/fd")).unwrap().count() == 5
+    });
+    process.kill().unwrap();
+    assert_eq!(process.wait().unwrap().signal(), Some(libc::SIGKILL), "the true status");
+    eventually("pid 1 ends with the command", || {
+        field_or_none(init, "State:").is_none_or(|state| state.starts_with('Z'))
+    });
+    drop(process);
+
+    // Exit statuses are the command's own.
+    assert_eq!(shell(&spec(), "exit 7").wait().unwrap().code(), Some(7));
+    assert_eq!(shell(&spec(), "kill -USR1 $$").wait().unwrap().signal(), Some(libc::SIGUSR1));
+
+    // Orphans are reaped inside, and die with the command.
+    let marker = std::env::temp_dir().join(format!("nsiso-orphan-{}", std::process::id()));
+    let line = format!(
+        "(sleep 0.1 & sleep 600 & echo $! >{0}) ; sleep 0.5; grep -l Z /proc/[0-9]*/stat; test -s {0}",
+        marker.display()
+    );
+    let process = shell(&spec(), &line);
+    assert!(process.wait().unwrap().success());
+    fs::remove_file(&marker).unwrap();
+
+    // A set-up that fails takes its pid 1 along.
+    let refused = spec().cwd("/no/such/place").spawn(&Command::new("true")).unwrap_err();
+    assert_eq!((refused.step(), refused.errno()), ("chdir", libc::ENOENT));
+    let refused = spec().spawn(&Command::new("/no/such/program")).unwrap_err();
+    assert_eq!((refused.step(), refused.errno()), ("exec", libc::ENOENT));
+
+    // And nobody is left once later starts have reaped.
+    eventually("no child is left", || {
+        Spec::new().spawn(&Command::new("true")).unwrap().wait().unwrap();
+        children().is_empty()
+    });
+}
+
+fn field_or_none(pid: i32, name: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+}
