@@ -1,6 +1,7 @@
 //! What to run: a program, its arguments, environment, directory and descriptors. Owned data, no I/O.
 #![forbid(unsafe_code)]
 
+use crate::sys::fd;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -89,6 +90,16 @@ impl Command {
     pub fn keep(self, fd: impl AsRawFd) -> Command {
         let number = fd.as_raw_fd();
         self.put(Source::Number(number), number)
+    }
+
+    /// Whether the program finds a terminal at this number.
+    pub(crate) fn has_terminal_at(&self, number: RawFd) -> bool {
+        match self.fds.iter().rev().find(|(_, to)| *to == number).map(|(source, _)| source) {
+            None => fd::is_terminal(number),
+            Some(Source::Number(from)) => fd::is_terminal(*from),
+            Some(Source::Owned(owned)) => fd::is_terminal(owned.as_raw_fd()),
+            Some(Source::Null) => false,
+        }
     }
 
     fn put(mut self, source: Source, number: RawFd) -> Command {

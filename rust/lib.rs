@@ -22,6 +22,7 @@
 
 mod caller;
 mod calls;
+mod caps;
 mod command;
 mod companion;
 mod error;
@@ -39,6 +40,7 @@ mod subid;
 mod sys;
 
 pub use calls::{creation_error, setns, unshare};
+pub use caps::Capabilities;
 pub use command::Command;
 pub use error::{errno_name, Cause, Error, Result};
 pub use idmap::{IdMap, IdRange};

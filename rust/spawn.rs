@@ -6,6 +6,7 @@ use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
+use crate::kind::{Kind, Kinds};
 use crate::plan::{MapWriter, Op, Plan, Runtime, Step};
 use crate::process::{reap_detached, Process};
 use crate::spec::Target;
@@ -17,6 +18,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How long the kernel takes at most to clean up after a net namespace.
+const NET_TEARDOWN: Duration = Duration::from_millis(100);
 
 /// Starts what the plan describes. On failure the child is reaped and nothing is left.
 pub fn spawn(plan: Plan, go_on: &mut dyn FnMut() -> bool) -> Result<Process> {
@@ -111,7 +115,7 @@ impl Underway {
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
-        let starting = start::start(Arc::clone(&prepared), Prepared::program, order)
+        let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
         Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout })
     }
@@ -224,6 +228,23 @@ impl Prepared {
     fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
         let Prepared { plan, joins, moves, close, .. } = self;
         plan.program(&Runtime { wiring: *wiring, joins, moves, close })
+    }
+}
+
+/// Tries again for a moment where a limit on net namespaces is reached: those that have ended count until the
+/// kernel has cleaned up after them.
+fn patiently<T>(
+    kinds: Kinds,
+    start: impl Fn() -> std::result::Result<T, Errno>,
+) -> std::result::Result<T, Errno> {
+    let began = Instant::now();
+    loop {
+        match start() {
+            Err(Errno(libc::ENOSPC)) if kinds.contains(Kind::Net) && began.elapsed() < NET_TEARDOWN => {
+                std::thread::sleep(NET_TEARDOWN / 20);
+            }
+            answer => return answer,
+        }
     }
 }
 

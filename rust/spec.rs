@@ -1,6 +1,7 @@
 //! What the user wants: which namespaces are new, which are joined, and how each is set up. Owned data, no I/O.
 #![forbid(unsafe_code)]
 
+use crate::caps::Capabilities;
 use crate::command::Command;
 use crate::error::Result;
 use crate::idmap::IdMap;
@@ -38,7 +39,9 @@ pub struct Spec {
     pub(crate) controlling_terminal: Option<RawFd>,
     pub(crate) rlimits: Vec<(u32, [u64; 2])>,
     pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) capabilities: Option<Capabilities>,
     pub(crate) no_new_privs: bool,
+    pub(crate) share_terminal: bool,
     pub(crate) init: bool,
     pub(crate) kill_with_parent: bool,
     pub(crate) timeout: Option<Duration>,
@@ -242,6 +245,21 @@ impl Spec {
     /// How willingly the kernel ends it when memory runs out, from -1000 to 1000.
     pub fn oom_score_adj(mut self, score: i32) -> Spec {
         self.oom_score_adj = Some(score);
+        self
+    }
+
+    /// Keeps these capabilities at most, of those that the process has, and over exec: in the permitted,
+    /// effective, inheritable and ambient set; no program can get others (bounding set).
+    pub fn capabilities(mut self, keep: Capabilities) -> Spec {
+        self.capabilities = Some(keep);
+        self
+    }
+
+    /// Leaves the command in the caller's session although it has the caller's terminal on a descriptor from
+    /// 0 to 2. Otherwise a command in namespaces of its own gets a session of its own there, and where it
+    /// keeps CAP_SYS_ADMIN a filter, so that it cannot type into that terminal (`TIOCSTI`) what runs outside.
+    pub fn share_terminal(mut self) -> Spec {
+        self.share_terminal = true;
         self
     }
 

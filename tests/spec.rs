@@ -407,3 +407,19 @@ fn a_dropped_process_runs_on_and_leaves_no_zombie() {
         Spec::new().spawn(&Command::new("true")).unwrap().wait().unwrap();
     }
 }
+
+#[test]
+fn capabilities_are_kept_in_all_sets_and_nothing_comes_back() {
+    let keep: nsiso::Capabilities = "net_bind_service,sys_admin".parse().unwrap();
+    let kept = keep.bits();
+    // Not root inside: what is kept must survive exec by itself.
+    let current = Spec::new().unshare(Kind::User).map_current().capabilities(keep);
+    let root = user(Kinds::NONE).capabilities(keep);
+    for spec in [root, current].iter().flat_map(roads) {
+        let status = shell(&spec, "cat /proc/self/status");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            let line = status.lines().find(|line| line.starts_with(set)).unwrap();
+            assert_eq!(u64::from_str_radix(line.rsplit_once('\t').unwrap().1, 16).unwrap(), kept, "{set}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::check::check;
 use super::op::{MapWriter, Op, Plan};
-use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
+use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN};
 use crate::command::Command;
 use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
@@ -177,10 +177,19 @@ fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
         spec.rlimits.iter().map(|(resource, limits)| Op::Rlimit { resource: *resource, limits: *limits }),
     );
     ops.extend(spec.umask.map(Op::Umask));
-    if spec.new_session || spec.controlling_terminal.is_some() {
+    let apart = is_kept_from_its_terminal(spec, command);
+    if spec.new_session || spec.controlling_terminal.is_some() || apart {
         ops.push(Op::Setsid);
     }
-    ops.extend(spec.process_group.map(Op::Setpgid));
+    match spec.process_group {
+        // A session's leader has a group of its own, and cannot move.
+        Some(0) if apart => {}
+        Some(group) if apart => {
+            let complaint = format!("process_group {group} is of the terminal's session: add share_terminal");
+            return Err(Error::invalid("plan", complaint, Cause::BadArgument));
+        }
+        group => ops.extend(group.map(Op::Setpgid)),
+    }
     if !command.fds.is_empty() {
         ops.push(Op::Descriptors);
     }
@@ -190,6 +199,7 @@ fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
     ops.extend(spec.groups.clone().map(Op::Setgroups));
     ops.extend(spec.gid.map(Op::Setgid));
     ops.extend(spec.uid.map(Op::Setuid));
+    ops.extend(spec.capabilities.map(Op::KeepCapabilities));
     // With the rights that the process will have.
     if let Some(path) = command.cwd.as_ref().or(spec.cwd.as_ref()) {
         ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
@@ -197,7 +207,19 @@ fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
     if spec.no_new_privs {
         ops.push(Op::NoNewPrivs);
     }
+    let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
+    if apart && !in_own_user_namespace && has_capability(CAP_SYS_ADMIN) {
+        // That capability of the initial user namespace types into any terminal, whatever the session.
+        ops.push(Op::ForbidTyping);
+    }
     Ok(())
+}
+
+/// Whether the command, in namespaces of its own, would have the caller's terminal in the caller's session.
+fn is_kept_from_its_terminal(spec: &Spec, command: &Command) -> bool {
+    let is_isolated = !spec.unshare.is_empty() || !spec.joins.is_empty();
+    let is_own = spec.share_terminal || spec.controlling_terminal.is_some();
+    is_isolated && !is_own && (0..3).any(|number| command.has_terminal_at(number))
 }
 
 fn exec(command: &Command) -> Result<Op> {

@@ -1,6 +1,7 @@
 //! The plan's steps: what each is called, who performs it, and what the child is told.
 #![forbid(unsafe_code)]
 
+use crate::caps::Capabilities;
 use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
 use crate::kind::Kinds;
@@ -83,6 +84,8 @@ pub(crate) enum Op {
     Setgroups(Vec<u32>),
     Setgid(u32),
     Setuid(u32),
+    KeepCapabilities(Capabilities),
+    ForbidTyping,
     NoNewPrivs,
     Chdir(CString),
     Descriptors,
@@ -181,6 +184,8 @@ impl Step<'_> {
             Op::Setgroups(_) => "setgroups",
             Op::Setgid(_) => "setgid",
             Op::Setuid(_) => "setuid",
+            Op::KeepCapabilities(_) => "capabilities",
+            Op::ForbidTyping => "seccomp",
             Op::NoNewPrivs => "no_new_privs",
             Op::Chdir(_) => "chdir",
             Op::Descriptors => "dup",
@@ -224,6 +229,8 @@ impl Step<'_> {
             Op::ControllingTerminal(fd) => format!("fd {fd}"),
             Op::Setgroups(groups) => format!("{groups:?}"),
             Op::Setgid(id) | Op::Setuid(id) => id.to_string(),
+            Op::KeepCapabilities(keep) => format!("keep {keep}"),
+            Op::ForbidTyping => "no TIOCSTI, no TIOCLINUX".to_owned(),
             Op::Chdir(path) => text(path.to_bytes()),
             Op::Exec { program, .. } => format!("{program:?}"),
             Op::ExecFile { .. } => "the companion".to_owned(),
@@ -279,6 +286,8 @@ impl Op {
             Op::Setgroups(groups) => child::Op::Setgroups { groups },
             Op::Setgid(gid) => child::Op::Setgid { gid: *gid },
             Op::Setuid(uid) => child::Op::Setuid { uid: *uid },
+            Op::KeepCapabilities(keep) => child::Op::KeepCapabilities { keep: keep.bits() },
+            Op::ForbidTyping => child::Op::ForbidTyping,
             Op::NoNewPrivs => child::Op::Prctl { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 },
             Op::Chdir(path) => child::Op::Chdir { path },
             Op::Descriptors => child::Op::Descriptors { moves: runtime.moves },

@@ -84,6 +84,12 @@ pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
+/// isatty(3); false for a closed one.
+pub fn is_terminal(fd: RawFd) -> bool {
+    // SAFETY: numbers only.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
 /// The descriptor itself, or a copy in its place if its number is below `least`.
 pub fn lifted(fd: OwnedFd, least: c_int) -> Result<OwnedFd> {
     if fd.as_raw_fd() >= least {

@@ -17,12 +17,13 @@ MAY_USE = {
     "idmap": {"error"},
     # An error carries an errno, the one word of sys that is no call.
     "error": {"sys"},
-    "command": {"error"},
+    "caps": {"error"},
+    "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
-    "spec": WORDS | {"command", "plan", "process", "spawn"},
+    "spec": WORDS | {"caps", "command", "plan", "process", "spawn"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
-    "plan": WORDS | {"caller", "command", "companion", "spec", "subid", "sys"},
+    "plan": WORDS | {"caller", "caps", "command", "companion", "spec", "subid", "sys"},
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
     "spawn": WORDS | {
         "command",

@@ -7,6 +7,7 @@
 #![no_std]
 
 mod descriptors;
+mod privilege;
 mod process;
 mod program;
 pub mod raw;

@@ -130,6 +130,13 @@ pub enum Op<'a> {
         /// User id, as in the child's user namespace.
         uid: u32,
     },
+    /// Keeps these capabilities of those there are, in all five sets and over exec.
+    KeepCapabilities {
+        /// The kernel's bits.
+        keep: u64,
+    },
+    /// seccomp(2): EPERM to the ioctl(2) requests that type into a terminal.
+    ForbidTyping,
     /// prctl(2).
     Prctl {
         /// `PR_*`.

@@ -10,7 +10,7 @@ use crate::process::{self, Place};
 use crate::program::{Argv, Op, Program};
 use crate::raw::syscall;
 use crate::report::Report;
-use crate::{descriptors, signals};
+use crate::{descriptors, privilege, signals};
 use core::ffi::{c_int, c_long, CStr};
 
 /// Exit status of a child whose set-up failed; what failed is in the report.
@@ -67,6 +67,8 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
         }
         Op::Setgid { gid } => act(libc::SYS_setresgid, [gid as usize, gid as usize, gid as usize, 0, 0]),
         Op::Setuid { uid } => act(libc::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0]),
+        Op::KeepCapabilities { keep } => privilege::keep_capabilities(keep),
+        Op::ForbidTyping => privilege::forbid_typing(),
         Op::Prctl { option, argument } => act(libc::SYS_prctl, [option as usize, argument as usize, 0, 0, 0]),
         Op::Descriptors { moves } => descriptors::put(moves),
         Op::CloseOnExec { ranges } => descriptors::close_on_exec(ranges),
