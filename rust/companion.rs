@@ -52,7 +52,9 @@ impl Companion {
 
     /// The new namespaces that pid 1 brings and the command joins.
     pub fn kinds(spec: &Spec) -> Kinds {
-        spec.unshare - Kind::Time
+        // In which group a cgroup namespace begins, the command decides when it is placed.
+        let own = if spec.cgroups.is_empty() { Kinds::NONE } else { Kind::Cgroup.into() };
+        spec.unshare - Kind::Time - own
     }
 
     /// Starts it.

@@ -23,6 +23,7 @@
 mod caller;
 mod calls;
 mod caps;
+mod cgroup;
 mod command;
 mod companion;
 mod error;
@@ -49,7 +50,7 @@ pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
 pub use process::{ExitStatus, Process, Usage};
 pub use spawn::Held;
-pub use spec::{Offset, Spec};
+pub use spec::{Limits, Offset, Spec};
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

@@ -1,13 +1,14 @@
 //! How a plan is performed, the parent's half: open, start, write maps, read the report.
 #![forbid(unsafe_code)]
 
+use crate::cgroup;
 use crate::command::Source;
 use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::plan::{MapWriter, Op, Plan, Runtime, Step};
+use crate::plan::{Doer, MapWriter, Op, Plan, Runtime, Step};
 use crate::process::{reap_detached, Process};
 use crate::spec::Target;
 use crate::sys::start::{self, Met, Order, Starting, Wiring};
@@ -138,7 +139,7 @@ impl Underway {
                 Met::Late if interrupted => return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled)),
                 Met::Late => return Err(self.gave_up(libc::ETIMEDOUT, Cause::TimedOut)),
                 Met::Waiting => match self.place() {
-                    Some(Op::Await) => self.write_maps()?,
+                    Some(Op::Await) => self.assist()?,
                     Some(Op::Introduce) => self.introduce()?,
                     _ => return Ok(Met::Waiting),
                 },
@@ -161,18 +162,30 @@ impl Underway {
             .map_err(|errno| self.error("introduce", String::new(), errno))
     }
 
-    fn write_maps(&self) -> Result<()> {
-        for step in self.prepared.plan.steps() {
-            let written = match step.op() {
-                Op::WriteMap { ids, map, writer: MapWriter::Parent } => {
-                    maps::write(*ids, map, self.starting.pid())
-                }
+    /// What the plan has the parent do while the child waits here.
+    fn assist(&self) -> Result<()> {
+        let pid = self.starting.pid();
+        let steps = self.prepared.plan.steps();
+        let mut meetings = 0;
+        let here = steps.skip_while(|step| {
+            meetings += usize::from(is_meeting(step.op()));
+            meetings <= self.met
+        });
+        for step in here.skip(1).take_while(|step| step.doer() == Doer::Parent) {
+            let done = match step.op() {
+                Op::WriteMap { ids, map, writer: MapWriter::Parent } => maps::write(*ids, map, pid),
                 Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
-                    maps::by_helper(*ids, ranges, self.starting.pid())
+                    maps::by_helper(*ids, ranges, pid)
+                }
+                Op::Cgroups { directories, limits } => {
+                    let placed = directories.iter().try_for_each(|directory| cgroup::place(directory, pid));
+                    placed
+                        .and_then(|()| cgroup::limit(directories, limits))
+                        .map_err(|errno| (errno, Cause::Unknown))
                 }
                 _ => Ok(()),
             };
-            written.map_err(|(errno, cause)| Error::new(step.name(), step.object(), errno, cause))?;
+            done.map_err(|(errno, cause)| Error::new(step.name(), step.object(), errno, cause))?;
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ pub struct Spec {
     pub(crate) controlling_terminal: Option<RawFd>,
     pub(crate) rlimits: Vec<(u32, [u64; 2])>,
     pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) cgroups: Vec<PathBuf>,
+    pub(crate) limits: Limits,
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) no_new_privs: bool,
     pub(crate) share_terminal: bool,
@@ -83,6 +85,17 @@ pub struct Offset {
     pub seconds: i64,
     /// Nanoseconds on top, below 1,000,000,000.
     pub nanoseconds: u32,
+}
+
+/// What the processes of a control group may use together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Microseconds on a CPU in each period of so many microseconds.
+    pub cpu: Option<(u64, u64)>,
 }
 
 impl Spec {
@@ -245,6 +258,20 @@ impl Spec {
     /// How willingly the kernel ends it when memory runs out, from -1000 to 1000.
     pub fn oom_score_adj(mut self, score: i32) -> Spec {
         self.oom_score_adj = Some(score);
+        self
+    }
+
+    /// Places the process in an existing control group, by its directory, before a new cgroup namespace is made:
+    /// so that its root is this group. A group of each hierarchy can be named (cgroups(7), version 1), or
+    /// one of version 2. Needs the right to write to the group's `cgroup.procs`.
+    pub fn cgroup(mut self, directory: impl AsRef<Path>) -> Spec {
+        self.cgroups.push(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Sets limits of the groups that are named with [`Spec::cgroup`]. They stay when the process has ended.
+    pub fn limits(mut self, limits: Limits) -> Spec {
+        self.limits = limits;
         self
     }
 

@@ -423,3 +423,51 @@ fn capabilities_are_kept_in_all_sets_and_nothing_comes_back() {
         }
     }
 }
+
+/// The hierarchy with the pids controller, of version 1 or 2.
+fn hierarchy() -> &'static std::path::Path {
+    let known = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].map(std::path::Path::new);
+    known.into_iter().find(|path| path.join("cgroup.procs").exists()).unwrap()
+}
+
+#[test]
+fn a_control_group_is_the_root_of_the_cgroup_namespace() {
+    let group = hierarchy().join(format!("nsiso-test-{}", std::process::id()));
+    if fs::create_dir(&group).is_err() {
+        // Groups are root's unless somebody delegates one: then being refused by name is what there is to see.
+        let refused = Spec::new().cgroup(hierarchy()).spawn(&Command::new("true")).unwrap_err();
+        assert_eq!((refused.step(), refused.errno()), ("cgroup", libc::EACCES));
+        assert!(refused.object().contains("/sys/fs/cgroup"), "{refused}");
+        return;
+    }
+    // Version 2 has the file only where the controller is handed on.
+    let has_pids = group.join("pids.max").exists();
+    let limits = nsiso::Limits { pids: has_pids.then_some(17), ..Default::default() };
+    for spec in [Spec::new().unshare(Kind::Cgroup), user(Kind::Cgroup), user(Kind::Cgroup | Kind::Pid).init()]
+    {
+        for spec in roads(&spec.cgroup(&group)) {
+            let process = sleeper(&spec.limits(limits));
+            let outside = fs::read_to_string(format!("/proc/{}/cgroup", process.id())).unwrap();
+            let name = group.file_name().unwrap().to_str().unwrap();
+            assert!(outside.lines().any(|line| line.ends_with(&format!("/{name}"))), "{outside}");
+            let members = fs::read_to_string(group.join("cgroup.procs")).unwrap();
+            assert_eq!(members.trim(), process.id().to_string());
+            if has_pids {
+                assert_eq!(fs::read_to_string(group.join("pids.max")).unwrap().trim(), "17");
+            }
+            let inside = format!("/proc/{}/ns/cgroup", process.id());
+            let seen = shell(&Spec::new().join_path(inside), &format!("cat /proc/{}/cgroup", process.id()));
+            assert!(
+                seen.lines().any(|line| line.contains("pids") && line.ends_with(":/"))
+                    || seen.contains("0::/\n"),
+                "{seen}"
+            );
+        }
+    }
+    // The last child has been killed, but may not be gone from the group yet.
+    let began = Instant::now();
+    while fs::remove_dir(&group).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

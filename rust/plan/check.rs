@@ -3,7 +3,7 @@
 
 use crate::error::{Cause, Error, Result};
 use crate::kind::{Kind, Kinds};
-use crate::spec::{Offset, Spec};
+use crate::spec::{Limits, Offset, Spec};
 
 /// Host and domain names have this many bytes at most (uts_namespaces(7)).
 const NAME_MAX: usize = 64;
@@ -50,6 +50,9 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
         if offset.is_some_and(|Offset { nanoseconds, .. }| nanoseconds >= 1_000_000_000) {
             return refuse(format!("the offset of {option} has a second or more in its nanoseconds"));
         }
+    }
+    if spec.limits != Limits::default() && spec.cgroups.is_empty() {
+        return refuse("limits need a cgroup".into());
     }
     if spec.process_group.is_some() && (spec.new_session || spec.controlling_terminal.is_some()) {
         return refuse(

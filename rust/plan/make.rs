@@ -63,7 +63,9 @@ impl Plan {
 
 /// The namespaces themselves, and the id maps without which nothing can be done in them.
 fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
-    let new = spec.unshare - Kind::Time;
+    // The root of a cgroup namespace is the group that its first process is in.
+    let after_placing = if spec.cgroups.is_empty() { Kinds::NONE } else { spec.unshare & Kind::Cgroup };
+    let new = spec.unshare - Kind::Time - after_placing;
     let joins_pid = joined.iter().any(|kinds| kinds.contains(Kind::Pid));
     if spec.joins.is_empty() {
         ops.push(Op::Clone { kinds: new });
@@ -79,6 +81,7 @@ fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
         }
     }
     id_maps(spec, ops)?;
+    cgroups(spec, ops);
     let new_pid = if spec.joins.is_empty() { Kinds::NONE } else { new & Kind::Pid };
     if joins_pid || !new_pid.is_empty() {
         // A pid namespace is entered by a new process only.
@@ -93,8 +96,22 @@ fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
 fn enter_beside_init(spec: &Spec, ops: &mut Vec<Op>) {
     ops.push(Op::Clone { kinds: Kinds::NONE });
     ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
+    cgroups(spec, ops);
     ops.push(Op::Fork(Kinds::NONE));
     new_time(spec, ops);
+}
+
+/// Placed by the parent, who may do so; the namespace after it.
+fn cgroups(spec: &Spec, ops: &mut Vec<Op>) {
+    if spec.cgroups.is_empty() {
+        return;
+    }
+    ops.push(Op::Await);
+    ops.push(Op::Cgroups { directories: spec.cgroups.clone(), limits: spec.limits });
+    let namespace = spec.unshare & Kind::Cgroup;
+    if !namespace.is_empty() {
+        ops.push(Op::Unshare(namespace));
+    }
 }
 
 fn new_time(spec: &Spec, ops: &mut Vec<Op>) {

@@ -5,7 +5,7 @@ use crate::caps::Capabilities;
 use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
 use crate::kind::Kinds;
-use crate::spec::Target;
+use crate::spec::{Limits, Target};
 use crate::subid::Ids;
 use crate::sys::exec::CStringArray;
 use crate::sys::start::Wiring;
@@ -13,6 +13,7 @@ use nsiso_child as child;
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,10 @@ pub(crate) enum Op {
         ids: Ids,
         map: IdMap,
         writer: MapWriter,
+    },
+    Cgroups {
+        directories: Vec<PathBuf>,
+        limits: Limits,
     },
     Write {
         path: &'static CStr,
@@ -156,7 +161,7 @@ impl Step<'_> {
     /// Who performs it.
     pub fn doer(&self) -> Doer {
         match self.op {
-            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } => Doer::Parent,
+            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } | Op::Cgroups { .. } => Doer::Parent,
             _ => Doer::Child,
         }
     }
@@ -171,6 +176,7 @@ impl Step<'_> {
             Op::Fork(_) => "fork",
             Op::Await | Op::Introduce | Op::Hold => "wait for the parent",
             Op::WriteMap { ids, .. } => ids.file(),
+            Op::Cgroups { .. } => "cgroup",
             Op::Write { .. } => "write",
             Op::PrivateMounts | Op::MountProc => "mount",
             Op::Sethostname(_) => "sethostname",
@@ -218,6 +224,10 @@ impl Step<'_> {
                 };
                 format!("{}{by}", lines.join(", "))
             }
+            Op::Cgroups { directories, .. } => {
+                let names: Vec<_> = directories.iter().map(|path| path.display().to_string()).collect();
+                names.join(", ")
+            }
             Op::Write { path, text: bytes } => format!("{}: {}", path.to_string_lossy(), text(bytes)),
             Op::PrivateMounts => "/, propagation private, recursively".to_owned(),
             Op::Sethostname(name) | Op::Setdomainname(name) => text(name),
@@ -255,7 +265,7 @@ impl Op {
     fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
         let Wiring { gate, parent, successor_stack } = runtime.wiring;
         Some(match self {
-            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } => return None,
+            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } | Op::Cgroups { .. } => return None,
             Op::Join { index, kinds, .. } => {
                 child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
             }

@@ -18,6 +18,7 @@ MAY_USE = {
     # An error carries an errno, the one word of sys that is no call.
     "error": {"sys"},
     "caps": {"error"},
+    "cgroup": WORDS | {"spec", "sys"},
     "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
@@ -27,6 +28,7 @@ MAY_USE = {
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
     "spawn": WORDS | {
         "command",
+        "cgroup",
         "companion",
         "explain",
         "idmap_writer",
