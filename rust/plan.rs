@@ -4,6 +4,8 @@
 mod check;
 mod make;
 mod op;
+mod settle;
 
 pub use op::{Doer, Plan, Step};
 pub(crate) use op::{MapWriter, Op, Runtime};
+pub(crate) use settle::Job;

@@ -111,7 +111,7 @@ impl Underway {
         let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
         let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
         let awaits = plan.ops.iter().any(is_meeting);
-        let order = Order { kinds, awaits, copy: plan.own_memory, least_fd: least_free(&plan.descriptors) };
+        let order = Order { kinds, awaits, birth: plan.birth, least_fd: least_free(&plan.descriptors) };
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;

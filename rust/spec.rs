@@ -6,9 +6,10 @@ use crate::command::Command;
 use crate::error::Result;
 use crate::idmap::IdMap;
 use crate::kind::Kinds;
-use crate::plan::Plan;
+use crate::plan::{Job, Plan};
 use crate::process::Process;
 use crate::spawn::{self, Held};
+use crate::sys::function::Function;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -332,7 +333,7 @@ impl Spec {
     /// EINVAL: options that contradict each other or stand twice, or text that cannot be meant (a NUL byte, a
     /// host name of more than 64 bytes). EPERM: ids that nobody has granted.
     pub fn plan(&self, command: &Command) -> Result<Plan> {
-        Plan::of_command(self, command, false)
+        Plan::new(self, Job::Command(command), false)
     }
 
     /// Starts a command in these namespaces. Safe from a process with any number of threads.
@@ -354,12 +355,23 @@ impl Spec {
         spawn::spawn(self.plan(command)?, go_on)
     }
 
+    /// Calls a function in these namespaces, in a process of its own: a copy of the caller as fork makes it, with
+    /// libc's fork handlers run and its allocator sane, also when the caller has threads. Its result is the exit
+    /// status. The cost grows with the caller; the caller's descriptors stay open in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spec::spawn`], but for the command's own.
+    pub fn spawn_function(&self, function: Function) -> Result<Process> {
+        spawn::spawn(Plan::new(self, Job::Function(function), false)?, &mut || true)
+    }
+
     /// Sets all up and stops before the command is executed, so that the caller can attach things.
     ///
     /// # Errors
     ///
     /// As [`Spec::spawn`], but for the command's own.
     pub fn spawn_held(&self, command: &Command) -> Result<Held> {
-        spawn::hold(Plan::of_command(self, command, true)?, &mut || true)
+        spawn::hold(Plan::new(self, Job::Command(command), true)?, &mut || true)
     }
 }

@@ -3,30 +3,24 @@
 
 use super::check::check;
 use super::op::{MapWriter, Op, Plan};
-use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN};
-use crate::command::Command;
+use super::settle::{exec, settle, Job};
+use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
 use crate::idmap::IdMap;
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Join, Maps, Offset, Spec, Target};
 use crate::subid::{self, Ids};
-use crate::sys::exec::CStringArray;
 use crate::sys::ns::nstype;
 use crate::sys::process::{getegid, geteuid};
+use crate::sys::start::Birth;
 use crate::sys::Errno;
-use std::env;
-use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::sync::Arc;
-
-/// Where execvp(3) seeks when there is no PATH.
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
+use std::os::unix::ffi::OsStrExt;
 
 impl Plan {
-    pub(crate) fn of_command(spec: &Spec, command: &Command, hold: bool) -> Result<Plan> {
+    pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
         let joined = joined_kinds(&spec.joins)?;
         check(spec, &joined)?;
         let mut ops = Vec::new();
@@ -34,12 +28,12 @@ impl Plan {
             ops.push(Op::Companion(Box::new(Companion::of(spec))));
         }
         if spec.init {
-            enter_beside_init(spec, &mut ops);
+            enter_beside_init(spec, job, &mut ops);
         } else {
-            enter(spec, &joined, &mut ops)?;
+            enter(spec, job, &joined, &mut ops)?;
         }
         set_up(spec, &mut ops);
-        settle(spec, command, &mut ops)?;
+        settle(spec, job, &mut ops)?;
         if spec.init || spec.kill_with_parent {
             // Before the command runs, or it could outlive its host unseen.
             ops.push(Op::Introduce);
@@ -47,27 +41,40 @@ impl Plan {
         if hold {
             ops.push(Op::Hold);
         }
-        ops.push(exec(command)?);
-        // A time namespace is joined by a whole memory or not at all; and with an id changes whether
-        // that memory may be dumped: neither must happen to the caller's.
-        let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
-        let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
+        ops.push(match job {
+            Job::Command(command) => exec(command)?,
+            Job::Function(function) => Op::Call(function),
+        });
         Ok(Plan {
             ops,
-            descriptors: command.fds.clone(),
+            descriptors: job.command().map_or_else(Vec::new, |command| command.fds.clone()),
             timeout: spec.timeout,
-            own_memory: spec.own_memory || changes_ids || joins_time,
+            birth: birth(spec, job, &joined),
         })
     }
 }
 
+/// A time namespace is joined by a whole memory or not at all; and with an id changes whether that memory may be
+/// dumped: neither must happen to the caller's.
+fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
+    let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
+    let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
+    match job {
+        Job::Function(_) => Birth::Fork,
+        Job::Command(_) if spec.own_memory || changes_ids || joins_time => Birth::Copy,
+        Job::Command(_) => Birth::Share,
+    }
+}
+
 /// The namespaces themselves, and the id maps without which nothing can be done in them.
-fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
+fn enter(spec: &Spec, job: Job<'_>, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
     // The root of a cgroup namespace is the group that its first process is in.
     let after_placing = if spec.cgroups.is_empty() { Kinds::NONE } else { spec.unshare & Kind::Cgroup };
     let new = spec.unshare - Kind::Time - after_placing;
     let joins_pid = joined.iter().any(|kinds| kinds.contains(Kind::Pid));
-    if spec.joins.is_empty() {
+    // libc's fork makes no namespaces: what a function needs is made by its process itself.
+    let at_birth = spec.joins.is_empty() && job.command().is_some();
+    if at_birth {
         ops.push(Op::Clone { kinds: new });
     } else {
         // What is joined comes first: it owns what is made afterwards.
@@ -82,23 +89,20 @@ fn enter(spec: &Spec, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
     }
     id_maps(spec, ops)?;
     cgroups(spec, ops);
-    let new_pid = if spec.joins.is_empty() { Kinds::NONE } else { new & Kind::Pid };
-    if joins_pid || !new_pid.is_empty() {
-        // A pid namespace is entered by a new process only.
-        ops.push(Op::Fork(new_pid));
-    }
-    new_time(spec, ops);
+    let new_pid = if at_birth { Kinds::NONE } else { new & Kind::Pid };
+    // A pid namespace is entered by a new process only.
+    let forks = joins_pid || !new_pid.is_empty();
+    new_time_and_fork(spec, job, forks.then_some(new_pid), ops);
     Ok(())
 }
 
 /// All that is new was made for pid 1, maps included, and the command joins it there: so its parent is the
 /// caller. Only a time namespace is its own: it can be joined by a whole memory alone.
-fn enter_beside_init(spec: &Spec, ops: &mut Vec<Op>) {
+fn enter_beside_init(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) {
     ops.push(Op::Clone { kinds: Kinds::NONE });
     ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
     cgroups(spec, ops);
-    ops.push(Op::Fork(Kinds::NONE));
-    new_time(spec, ops);
+    new_time_and_fork(spec, job, Some(Kinds::NONE), ops);
 }
 
 /// Placed by the parent, who may do so; the namespace after it.
@@ -114,12 +118,20 @@ fn cgroups(spec: &Spec, ops: &mut Vec<Op>) {
     }
 }
 
-fn new_time(spec: &Spec, ops: &mut Vec<Op>) {
-    // clone(2) has no room for the time flag; a process that unshared it enters when it executes.
+/// A process that unshared its time namespace enters it when it executes, and its children at once: a function,
+/// which executes nothing, is a child.
+fn new_time_and_fork(spec: &Spec, job: Job<'_>, fork: Option<Kinds>, ops: &mut Vec<Op>) {
     let time = spec.unshare & Kind::Time;
-    if !time.is_empty() {
+    if time.is_empty() {
+        ops.extend(fork.map(Op::Fork));
+    } else if job.command().is_some() {
+        ops.extend(fork.map(Op::Fork));
         ops.push(Op::Unshare(time));
         offsets(spec, ops);
+    } else {
+        ops.push(Op::Unshare(time));
+        offsets(spec, ops);
+        ops.push(Op::Fork(fork.unwrap_or_default()));
     }
 }
 
@@ -185,108 +197,6 @@ fn set_up(spec: &Spec, ops: &mut Vec<Op>) {
     }
 }
 
-/// What the process itself becomes, privilege last.
-fn settle(spec: &Spec, command: &Command, ops: &mut Vec<Op>) -> Result<()> {
-    if let Some(score) = spec.oom_score_adj {
-        ops.push(Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() });
-    }
-    ops.extend(
-        spec.rlimits.iter().map(|(resource, limits)| Op::Rlimit { resource: *resource, limits: *limits }),
-    );
-    ops.extend(spec.umask.map(Op::Umask));
-    let apart = is_kept_from_its_terminal(spec, command);
-    if spec.new_session || spec.controlling_terminal.is_some() || apart {
-        ops.push(Op::Setsid);
-    }
-    match spec.process_group {
-        // A session's leader has a group of its own, and cannot move.
-        Some(0) if apart => {}
-        Some(group) if apart => {
-            let complaint = format!("process_group {group} is of the terminal's session: add share_terminal");
-            return Err(Error::invalid("plan", complaint, Cause::BadArgument));
-        }
-        group => ops.extend(group.map(Op::Setpgid)),
-    }
-    if !command.fds.is_empty() {
-        ops.push(Op::Descriptors);
-    }
-    ops.push(Op::CloseOnExec);
-    // By then the terminal is where the command will find it.
-    ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
-    ops.extend(spec.groups.clone().map(Op::Setgroups));
-    ops.extend(spec.gid.map(Op::Setgid));
-    ops.extend(spec.uid.map(Op::Setuid));
-    ops.extend(spec.capabilities.map(Op::KeepCapabilities));
-    // With the rights that the process will have.
-    if let Some(path) = command.cwd.as_ref().or(spec.cwd.as_ref()) {
-        ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
-    }
-    if spec.no_new_privs {
-        ops.push(Op::NoNewPrivs);
-    }
-    let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
-    if apart && !in_own_user_namespace && has_capability(CAP_SYS_ADMIN) {
-        // That capability of the initial user namespace types into any terminal, whatever the session.
-        ops.push(Op::ForbidTyping);
-    }
-    Ok(())
-}
-
-/// Whether the command, in namespaces of its own, would have the caller's terminal in the caller's session.
-fn is_kept_from_its_terminal(spec: &Spec, command: &Command) -> bool {
-    let is_isolated = !spec.unshare.is_empty() || !spec.joins.is_empty();
-    let is_own = spec.share_terminal || spec.controlling_terminal.is_some();
-    is_isolated && !is_own && (0..3).any(|number| command.has_terminal_at(number))
-}
-
-fn exec(command: &Command) -> Result<Op> {
-    if let Some(file) = &command.file {
-        let argv: Vec<CString> =
-            command.args.iter().map(|arg| c_string(arg.as_bytes().to_vec())).collect::<Result<_>>()?;
-        return Ok(Op::ExecFile { file: Arc::clone(file), argv: CStringArray::new(&argv) });
-    }
-    let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
-    let strings = |texts: Vec<Vec<u8>>| {
-        let strings: Vec<CString> = texts.into_iter().map(c_string).collect::<Result<_>>()?;
-        Ok::<_, Error>(CStringArray::new(&strings))
-    };
-    let envp = match &command.env {
-        None => CStringArray::of_environment(),
-        Some(env) => {
-            let pair =
-                |(key, value): &(OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
-            strings(env.iter().map(pair).collect())?
-        }
-    };
-    let paths = match &command.paths {
-        Some(paths) => paths.iter().map(|path| path.as_bytes().to_vec()).collect(),
-        None => candidates(program),
-    };
-    Ok(Op::Exec {
-        program: program.to_owned(),
-        paths: strings(paths)?,
-        argv: strings(command.args.iter().map(|arg| arg.as_bytes().to_vec()).collect())?,
-        envp,
-    })
-}
-
-/// Where execvp(3) would seek: the path itself if it has a slash, else that name in every directory of PATH.
-fn candidates(program: &OsStr) -> Vec<Vec<u8>> {
-    let name = program.as_bytes();
-    if name.contains(&b'/') || name.is_empty() {
-        return vec![name.to_vec()];
-    }
-    let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    env::split_paths(&path).map(|directory| directory.join(program).into_os_string().into_vec()).collect()
-}
-
-fn c_string(text: Vec<u8>) -> Result<CString> {
-    CString::new(text).map_err(|nul| {
-        let text = String::from_utf8_lossy(&nul.into_vec()).into_owned();
-        Error::invalid("plan", format!("NUL byte in {text:?}"), Cause::BadArgument)
-    })
-}
-
 /// The kinds that each join is about: a namespace's own descriptor or path is asked for its kind.
 fn joined_kinds(joins: &[Join]) -> Result<Vec<Kinds>> {
     let kinds_of = |join: &Join| {
@@ -326,6 +236,7 @@ fn describe(target: &Target) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Command;
 
     fn told(spec: &Spec) -> Vec<String> {
         let plan = spec.plan(&Command::new("/bin/true"));

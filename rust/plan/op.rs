@@ -8,7 +8,8 @@ use crate::kind::Kinds;
 use crate::spec::{Limits, Target};
 use crate::subid::Ids;
 use crate::sys::exec::CStringArray;
-use crate::sys::start::Wiring;
+use crate::sys::function::Function;
+use crate::sys::start::{Birth, Wiring};
 use nsiso_child as child;
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
@@ -39,7 +40,7 @@ pub struct Plan {
     pub(crate) ops: Vec<Op>,
     pub(crate) descriptors: Vec<(crate::command::Source, RawFd)>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) own_memory: bool,
+    pub(crate) birth: Birth,
 }
 
 /// One operation, all that it needs made ready.
@@ -105,6 +106,7 @@ pub(crate) enum Op {
         argv: CStringArray,
         envp: CStringArray,
     },
+    Call(Function),
     ExecFile {
         file: Arc<OwnedFd>,
         argv: CStringArray,
@@ -197,6 +199,7 @@ impl Step<'_> {
             Op::Descriptors => "dup",
             Op::CloseOnExec => "close_range",
             Op::Exec { .. } | Op::ExecFile { .. } => "exec",
+            Op::Call(_) => "call",
         }
     }
 
@@ -244,6 +247,7 @@ impl Step<'_> {
             Op::Chdir(path) => text(path.to_bytes()),
             Op::Exec { program, .. } => format!("{program:?}"),
             Op::ExecFile { .. } => "the companion".to_owned(),
+            Op::Call(_) => "the function".to_owned(),
             Op::Await | Op::Hold | Op::Setsid | Op::NoNewPrivs | Op::Descriptors | Op::CloseOnExec => {
                 String::new()
             }
@@ -305,6 +309,7 @@ impl Op {
             Op::Exec { paths, argv, envp, .. } => {
                 child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
             }
+            Op::Call(function) => function.as_op(),
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }

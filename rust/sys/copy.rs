@@ -12,9 +12,9 @@
 use super::clone::{fork_raw, CLONE_NEWTIME};
 use super::stack::{Sharing, Stack};
 use super::{fd, ns, process, Errno, Result};
-use libc::{c_int, c_void, pid_t};
+use libc::{c_int, pid_t};
+use nsiso_child::ThreadState;
 use std::os::fd::AsFd;
-use std::ptr;
 use std::sync::atomic::Ordering;
 
 /// prctl(2): where the kernel clears this thread's id; libc's fork has put its own note of it there.
@@ -56,10 +56,10 @@ pub unsafe fn fork(kinds: crate::Kinds) -> Result<pid_t> {
             pid => Ok(pid),
         };
     }
-    let libc_state = LibcState::of_this_thread();
-    match child_of_the_caller(flags, &libc_state) {
+    let thread = thread_state();
+    match child_of_the_caller(flags, &thread) {
         Ok(0) => {
-            libc_state.restore();
+            restore(&thread);
             Ok(0)
         }
         made => {
@@ -120,7 +120,7 @@ unsafe fn copy_and_unshare(flags: c_int) -> Result<pid_t> {
 }
 
 /// In the copy: the child, cloned beside it.
-fn child_of_the_caller(flags: c_int, libc_state: &LibcState) -> Result<pid_t> {
+fn child_of_the_caller(flags: c_int, thread: &ThreadState) -> Result<pid_t> {
     let mut flags = flags;
     if flags & CLONE_NEWTIME != 0 {
         // clone(2) has no bit for it; the copy is nobody's, so it may move its children.
@@ -129,39 +129,27 @@ fn child_of_the_caller(flags: c_int, libc_state: &LibcState) -> Result<pid_t> {
         unsafe { ns::unshare(first) }?;
         flags &= !first;
     }
-    let note_tid = if libc_state.tid_address.is_null() {
-        0
-    } else {
-        libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID
-    };
+    let note_tid =
+        if thread.tid_address == 0 { 0 } else { libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID };
     // SAFETY: without CLONE_VM; the address is the one that libc gave the kernel for this thread.
-    unsafe { fork_raw(flags | libc::CLONE_PARENT | note_tid, libc_state.tid_address) }
+    unsafe { fork_raw(flags | libc::CLONE_PARENT | note_tid, thread.tid_address as *mut pid_t) }
 }
 
-/// What libc's fork sets up for the child's thread and clone(2) does not.
-struct LibcState {
-    tid_address: *mut pid_t,
-    robust_list: *mut c_void,
-    robust_length: usize,
+/// What libc's fork sets up for the child's thread and clone(2) does not: this thread's own.
+pub fn thread_state() -> ThreadState {
+    let mut state = ThreadState::default();
+    // SAFETY: the kernel stores one pointer (or says EINVAL, and clone goes without).
+    unsafe { libc::prctl(PR_GET_TID_ADDRESS, &raw mut state.tid_address) };
+    let (list, length) = (&raw mut state.robust_list, &raw mut state.robust_length);
+    // SAFETY: the kernel stores one pointer and one length.
+    unsafe { libc::syscall(libc::SYS_get_robust_list, 0, list, length) };
+    state
 }
 
-impl LibcState {
-    fn of_this_thread() -> LibcState {
-        let mut state =
-            LibcState { tid_address: ptr::null_mut(), robust_list: ptr::null_mut(), robust_length: 0 };
-        // SAFETY: the kernel stores one pointer (or says EINVAL, and clone goes without).
-        unsafe { libc::prctl(PR_GET_TID_ADDRESS, &raw mut state.tid_address) };
-        let (list, length) = (&raw mut state.robust_list, &raw mut state.robust_length);
-        // SAFETY: the kernel stores one pointer and one length.
-        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, list, length) };
-        state
-    }
-
-    /// In the child: robust mutexes work again. Fails for a bad length only, and it was the kernel's.
-    fn restore(&self) {
-        if !self.robust_list.is_null() {
-            // SAFETY: the list's head is this thread's own, at the same place in the copy.
-            unsafe { libc::syscall(libc::SYS_set_robust_list, self.robust_list, self.robust_length) };
-        }
+/// In the child: robust mutexes work again. Fails for a bad length only, and it was the kernel's.
+fn restore(state: &ThreadState) {
+    if state.robust_list != 0 {
+        // SAFETY: the list's head is this thread's own, at the same place in the copy.
+        unsafe { libc::syscall(libc::SYS_set_robust_list, state.robust_list, state.robust_length) };
     }
 }

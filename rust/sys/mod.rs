@@ -5,6 +5,7 @@ mod clone_time;
 pub mod copy;
 pub mod exec;
 pub mod fd;
+pub mod function;
 pub mod ns;
 pub mod process;
 pub mod program_file;

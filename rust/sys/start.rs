@@ -13,14 +13,14 @@
 
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
-use super::{fd, process, Errno, Result};
+use super::{copy, fd, process, Errno, Result};
 use crate::kind::Kinds;
 use libc::{c_int, c_void, pid_t};
 use nsiso_child::report::{GONE, RUNNING, WAITING};
-use nsiso_child::{stub, Op, Outcome, Program, Report};
+use nsiso_child::{stub, Op, Outcome, Program, Report, ThreadState};
 use std::any::Any;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -44,6 +44,18 @@ pub struct Wiring {
     pub successor_stack: usize,
 }
 
+/// In whose memory a child performs its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// In the caller's, at constant cost.
+    Share,
+    /// In a copy of it, at a price that grows with it.
+    Copy,
+    /// In a copy that libc's fork makes, so that the last step may be a function that uses libc. All of
+    /// [`Order::kinds`] must be none.
+    Fork,
+}
+
 /// How a child is to be started.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
@@ -51,8 +63,8 @@ pub struct Order {
     pub kinds: Kinds,
     /// Whether the program has an [`Op::Await`].
     pub awaits: bool,
-    /// Whether the child gets a memory of its own: a copy of the caller's, at a price that grows with it.
-    pub copy: bool,
+    /// In whose memory the child performs its steps.
+    pub birth: Birth,
     /// The least number of a descriptor that the program leaves alone.
     pub least_fd: RawFd,
 }
@@ -113,14 +125,15 @@ pub fn start<T: Any + Send + Sync>(
     program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
     order: Order,
 ) -> Result<Starting> {
-    let sharing = if order.copy { Sharing::WithCopies } else { Sharing::WithinMemory };
+    let sharing = if order.birth == Birth::Share { Sharing::WithinMemory } else { Sharing::WithCopies };
     let stack = ChildStack::take(sharing)?;
     let lift = |fd| fd::lifted(fd, order.least_fd);
     let gate = order.awaits.then(|| fd::eventfd().and_then(lift)).transpose()?;
     let parent = order.awaits.then(|| process::own_pidfd().and_then(lift)).transpose()?;
-    let notice = order.copy.then(fd::pipe).transpose()?;
+    let notice = (order.birth != Birth::Share).then(fd::pipe).transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-    let successor_stack = if order.copy { 0 } else { stack.top() as usize - ChildStack::SIZE };
+    let successor_stack =
+        if order.birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
     let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
     let ops = program(&owner, &wiring);
     // SAFETY: the ops borrow from `owner`, which the errand keeps alive and in place beside them.
@@ -135,17 +148,21 @@ pub fn start<T: Any + Send + Sync>(
         reset_handlers: false,
         signal_mask: blocked.before(),
         notice: number(&write),
+        thread: if order.birth == Birth::Fork { copy::thread_state() } else { ThreadState::default() },
     };
     let report = ptr::from_ref(stack.report());
     let mut errand = Box::new(Errand { program, report, _ops: ops, _owner: owner });
     stack.report().state[0].store(RUNNING, Ordering::Relaxed);
     let mut pidfd = -1;
-    let pid = match clone3(order, &stack, &mut pidfd, &errand) {
-        Err(Errno(errno)) if CLONE3_REFUSED.contains(&errno) => {
-            errand.program.reset_handlers = true;
-            clone(order, &stack, &mut pidfd, &errand)
-        }
-        answer => answer,
+    let pid = match order.birth {
+        Birth::Fork => fork(&mut pidfd, &errand),
+        Birth::Share | Birth::Copy => match clone3(order, &stack, &mut pidfd, &errand) {
+            Err(Errno(errno)) if CLONE3_REFUSED.contains(&errno) => {
+                errand.program.reset_handlers = true;
+                clone(order, &stack, &mut pidfd, &errand)
+            }
+            answer => answer,
+        },
     }?;
     // Before Linux 5.2 the flag is ignored, and there is none.
     // SAFETY: otherwise the kernel just gave us this descriptor.
@@ -290,14 +307,14 @@ fn meet_by_pipe(
 
 impl Order {
     fn flags(self) -> u32 {
-        let shared = if self.copy { 0 } else { libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID };
+        let shared = if self.birth == Birth::Share { libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID } else { 0 };
         self.kinds.bits() | (libc::CLONE_PIDFD | shared) as u32
     }
 }
 
 fn clone3(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    let size = if order.copy { 0 } else { ChildStack::SIZE as u64 };
-    let top = if order.copy { 0 } else { stack.top() as u64 };
+    let size = if order.birth == Birth::Share { ChildStack::SIZE as u64 } else { 0 };
+    let top = if order.birth == Birth::Share { stack.top() as u64 } else { 0 };
     let args = libc::clone_args {
         flags: u64::from(order.flags()) | CLONE_CLEAR_SIGHAND,
         pidfd: ptr::from_mut(pidfd) as u64,
@@ -313,12 +330,25 @@ fn clone3(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) 
 }
 
 fn clone(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    let top = if order.copy { ptr::null_mut() } else { stack.top() };
+    let top = if order.birth == Birth::Share { stack.top() } else { ptr::null_mut() };
     let tid = stack.report().state[0].as_ptr().cast::<pid_t>();
     let (flags, none, arg) = (order.flags() as usize, ptr::null_mut(), as_arg(errand));
     // SAFETY: as in `clone3`.
     let pid = unsafe { stub::clone(flags, top, pidfd, tid, none, run, arg) };
     Errno::check_raw(pid).map(|pid| pid as pid_t)
+}
+
+/// fork(2) as libc has it; the pidfd by a call of its own.
+fn fork(pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+    // SAFETY: what may run in the copy is said at `Op::Call`; everything before it is system calls.
+    let pid = Errno::check(unsafe { libc::fork() })?;
+    if pid == 0 {
+        // SAFETY: the errand is this one's, at the same place in the copy.
+        unsafe { run(as_arg(errand)) };
+    }
+    // Where the child has ended by now and the host's own handler has reaped it, there is none.
+    *pidfd = process::pidfd_open(pid).map_or(-1, IntoRawFd::into_raw_fd);
+    Ok(pid)
 }
 
 fn as_arg(errand: &Errand) -> *mut c_void {

@@ -22,7 +22,7 @@ MAY_USE = {
     "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
-    "spec": WORDS | {"caps", "command", "plan", "process", "spawn"},
+    "spec": WORDS | {"caps", "command", "plan", "process", "spawn", "sys"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
     "plan": WORDS | {"caller", "caps", "command", "companion", "spec", "subid", "sys"},
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},

@@ -16,7 +16,7 @@ mod run;
 mod signals;
 pub mod stub;
 
-pub use program::{Argv, Op, Program};
+pub use program::{Argv, Op, Program, ThreadState};
 pub use report::{Outcome, Report};
 pub use run::run;
 

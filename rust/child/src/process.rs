@@ -6,7 +6,7 @@
 //! as the successor runs.
 #![allow(unsafe_code)]
 
-use crate::program::Program;
+use crate::program::{Program, ThreadState};
 use crate::report::{Report, RUNNING, WAITING};
 use crate::run::{act, call, exit, run_from, Step};
 use crate::stub;
@@ -36,7 +36,7 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
     let flags = flags as usize | libc::CLONE_PARENT as usize;
     let answer = if stack == 0 {
-        call(libc::SYS_clone, [flags, 0, 0, 0, 0])? as isize
+        fork_thread(flags, &place.program.thread)?
     } else {
         let Some(state) = next.state() else { return Err(libc::EINVAL) };
         state.store(RUNNING, Ordering::Relaxed);
@@ -55,6 +55,21 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
         }
         errno => Err((-errno) as i32),
     }
+}
+
+/// clone(2) of a process with a memory of its own; in the child libc's thread is set up, if there is one.
+fn fork_thread(flags: usize, thread: &ThreadState) -> Result<isize, i32> {
+    let notes_tid = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as usize;
+    let flags = if thread.tid_address == 0 { flags } else { flags | notes_tid };
+    #[cfg(target_arch = "x86_64")]
+    let arguments = [flags, 0, 0, thread.tid_address, 0];
+    #[cfg(target_arch = "aarch64")]
+    let arguments = [flags, 0, 0, 0, thread.tid_address];
+    let pid = call(libc::SYS_clone, arguments)? as isize;
+    if pid == 0 && thread.robust_list != 0 {
+        act(libc::SYS_set_robust_list, [thread.robust_list, thread.robust_length, 0, 0, 0])?;
+    }
+    Ok(pid)
 }
 
 unsafe extern "C" fn succeed(arg: *mut c_void) -> c_int {

@@ -5,7 +5,8 @@
 //! The one unsafe promise is [`Argv::new`]'s: an array of C strings that ends in NULL.
 #![allow(unsafe_code)]
 
-use core::ffi::{c_char, c_int, c_ulong, CStr};
+use crate::stub::CloneFn;
+use core::ffi::{c_char, c_int, c_ulong, c_void, CStr};
 use core::marker::PhantomData;
 
 /// The steps of one child, in order. `Copy` and without `Drop`: nothing is left to do when it ends.
@@ -23,6 +24,19 @@ pub struct Program<'a> {
     ///
     /// [`Report::state`]: crate::Report::state
     pub notice: c_int,
+    /// For a successor in a copy that libc's fork has made; nothing else has a libc.
+    pub thread: ThreadState,
+}
+
+/// What libc's fork sets up for a child's thread and clone(2) does not: addresses, 0 for none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThreadState {
+    /// Where libc keeps the thread's id, and the kernel clears it.
+    pub tid_address: usize,
+    /// The head of the list of robust mutexes.
+    pub robust_list: usize,
+    /// The head's length in bytes.
+    pub robust_length: usize,
 }
 
 /// One step: one system call, or a few that only make sense together.
@@ -162,6 +176,13 @@ pub enum Op<'a> {
         argv: Argv<'a>,
         /// Its environment.
         envp: Argv<'a>,
+    },
+    /// Calls a function and ends with its result; for a copy of the caller, in which libc works.
+    Call {
+        /// The function.
+        function: CloneFn,
+        /// Passed to it.
+        argument: *mut c_void,
     },
     /// execveat(2) of an open program file; does not come back.
     ExecFd {

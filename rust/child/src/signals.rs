@@ -25,6 +25,11 @@ pub(crate) fn make_ready(program: &Program<'_>) -> Step {
     for signal in NEVER_INHERITED_IGNORED {
         set_default(signal)?;
     }
+    restore_mask(program)
+}
+
+/// The mask that the caller had.
+pub(crate) fn restore_mask(program: &Program<'_>) -> Step {
     let mask = core::ptr::addr_of!(program.signal_mask) as usize;
     act(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, mask, 0, SIGNAL_SET, 0])
 }

@@ -1,0 +1,145 @@
+//! What the process itself becomes once its namespaces are set up, privilege last; and what it then executes.
+#![forbid(unsafe_code)]
+
+use super::op::Op;
+use crate::caller::{has_capability, CAP_SYS_ADMIN};
+use crate::command::Command;
+use crate::error::{Cause, Error, Result};
+use crate::kind::Kind;
+use crate::spec::Spec;
+use crate::sys::exec::CStringArray;
+use crate::sys::fd::is_terminal;
+use crate::sys::function::Function;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::Arc;
+
+/// Where execvp(3) seeks when there is no PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// What a process does once all is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Job<'a> {
+    Command(&'a Command),
+    Function(Function),
+}
+
+impl<'a> Job<'a> {
+    pub fn command(self) -> Option<&'a Command> {
+        match self {
+            Job::Command(command) => Some(command),
+            Job::Function(_) => None,
+        }
+    }
+}
+
+/// What the process itself becomes, privilege last.
+pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
+    if let Some(score) = spec.oom_score_adj {
+        ops.push(Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() });
+    }
+    ops.extend(
+        spec.rlimits.iter().map(|(resource, limits)| Op::Rlimit { resource: *resource, limits: *limits }),
+    );
+    ops.extend(spec.umask.map(Op::Umask));
+    let apart = is_kept_from_its_terminal(spec, job);
+    if spec.new_session || spec.controlling_terminal.is_some() || apart {
+        ops.push(Op::Setsid);
+    }
+    match spec.process_group {
+        // A session's leader has a group of its own, and cannot move.
+        Some(0) if apart => {}
+        Some(group) if apart => {
+            let complaint = format!("process_group {group} is of the terminal's session: add share_terminal");
+            return Err(Error::invalid("plan", complaint, Cause::BadArgument));
+        }
+        group => ops.extend(group.map(Op::Setpgid)),
+    }
+    if let Some(command) = job.command() {
+        if !command.fds.is_empty() {
+            ops.push(Op::Descriptors);
+        }
+        ops.push(Op::CloseOnExec);
+    }
+    // By then the terminal is where the command will find it.
+    ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
+    ops.extend(spec.groups.clone().map(Op::Setgroups));
+    ops.extend(spec.gid.map(Op::Setgid));
+    ops.extend(spec.uid.map(Op::Setuid));
+    ops.extend(spec.capabilities.map(Op::KeepCapabilities));
+    // With the rights that the process will have.
+    let own = job.command().and_then(|command| command.cwd.as_ref());
+    if let Some(path) = own.or(spec.cwd.as_ref()) {
+        ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
+    }
+    if spec.no_new_privs {
+        ops.push(Op::NoNewPrivs);
+    }
+    let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
+    if apart && !in_own_user_namespace && has_capability(CAP_SYS_ADMIN) {
+        // That capability of the initial user namespace types into any terminal, whatever the session.
+        ops.push(Op::ForbidTyping);
+    }
+    Ok(())
+}
+
+/// Whether the command, in namespaces of its own, would have the caller's terminal in the caller's session.
+fn is_kept_from_its_terminal(spec: &Spec, job: Job<'_>) -> bool {
+    let is_isolated = !spec.unshare.is_empty() || !spec.joins.is_empty();
+    let is_own = spec.share_terminal || spec.controlling_terminal.is_some();
+    is_isolated
+        && !is_own
+        && (0..3).any(|number| match job {
+            Job::Command(command) => command.has_terminal_at(number),
+            Job::Function(_) => is_terminal(number),
+        })
+}
+
+pub fn exec(command: &Command) -> Result<Op> {
+    if let Some(file) = &command.file {
+        let argv: Vec<CString> =
+            command.args.iter().map(|arg| c_string(arg.as_bytes().to_vec())).collect::<Result<_>>()?;
+        return Ok(Op::ExecFile { file: Arc::clone(file), argv: CStringArray::new(&argv) });
+    }
+    let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
+    let strings = |texts: Vec<Vec<u8>>| {
+        let strings: Vec<CString> = texts.into_iter().map(c_string).collect::<Result<_>>()?;
+        Ok::<_, Error>(CStringArray::new(&strings))
+    };
+    let envp = match &command.env {
+        None => CStringArray::of_environment(),
+        Some(env) => {
+            let pair =
+                |(key, value): &(OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
+            strings(env.iter().map(pair).collect())?
+        }
+    };
+    let paths = match &command.paths {
+        Some(paths) => paths.iter().map(|path| path.as_bytes().to_vec()).collect(),
+        None => candidates(program),
+    };
+    Ok(Op::Exec {
+        program: program.to_owned(),
+        paths: strings(paths)?,
+        argv: strings(command.args.iter().map(|arg| arg.as_bytes().to_vec()).collect())?,
+        envp,
+    })
+}
+
+/// Where execvp(3) would seek: the path itself if it has a slash, else that name in every directory of PATH.
+fn candidates(program: &OsStr) -> Vec<Vec<u8>> {
+    let name = program.as_bytes();
+    if name.contains(&b'/') || name.is_empty() {
+        return vec![name.to_vec()];
+    }
+    let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    env::split_paths(&path).map(|directory| directory.join(program).into_os_string().into_vec()).collect()
+}
+
+fn c_string(text: Vec<u8>) -> Result<CString> {
+    CString::new(text).map_err(|nul| {
+        let text = String::from_utf8_lossy(&nul.into_vec()).into_owned();
+        Error::invalid("plan", format!("NUL byte in {text:?}"), Cause::BadArgument)
+    })
+}
