@@ -44,6 +44,7 @@ impl Companion {
             // A terminal's signals are the command's.
             new_session: true,
             timeout: spec.timeout,
+            cancel: spec.cancel.clone(),
             own_memory: spec.own_memory,
             ..Spec::default()
         };

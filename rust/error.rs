@@ -200,6 +200,10 @@ causes! {
         "start from a process without no_new_privs, and keep the helpers setuid on a mount without nosuid";
     /// It took longer than its timeout.
     TimedOut: "the set-up took longer than its timeout", "give it more time, or look what the step waits for";
+    /// Somebody sent the child SIGKILL before it executed.
+    KilledInSetUp:
+        "the child was killed during its set-up",
+        "look who kills processes: a memory limit, a watchdog, a clean-up by name";
     /// It was cancelled.
     Cancelled: "the set-up was cancelled", "start it again";
     /// Masked or covered /proc.

@@ -22,6 +22,7 @@
 
 mod caller;
 mod calls;
+mod cancel;
 mod caps;
 mod cgroup;
 mod command;
@@ -41,6 +42,7 @@ mod subid;
 mod sys;
 
 pub use calls::{creation_error, setns, unshare};
+pub use cancel::Cancel;
 pub use caps::Capabilities;
 pub use command::Command;
 pub use error::{errno_name, Cause, Error, Result};

@@ -85,5 +85,6 @@ fn try_creating(kinds: Kinds) -> Result<std::result::Result<(), Errno>> {
     Ok(match outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed { errno, .. } => Err(Errno(errno)),
+        Outcome::Killed { .. } => return Err(refused(Errno(libc::ESRCH))),
     })
 }

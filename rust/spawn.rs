@@ -1,6 +1,7 @@
 //! How a plan is performed, the parent's half: open, start, write maps, read the report.
 #![forbid(unsafe_code)]
 
+use crate::cancel::{Armed, Cancel};
 use crate::cgroup;
 use crate::command::Source;
 use crate::companion::Running;
@@ -8,7 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::plan::{Doer, MapWriter, Op, Plan, Runtime, Step};
+use crate::plan::{Doer, MapWriter, Op, Plan, Runtime};
 use crate::process::{reap_detached, Process};
 use crate::spec::Target;
 use crate::sys::start::{self, Met, Order, Starting, Wiring};
@@ -90,6 +91,8 @@ struct Underway {
     met: usize,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
+    /// By what another thread may end the child.
+    armed: Option<Armed>,
 }
 
 /// A plan and the descriptors that its steps name.
@@ -118,7 +121,8 @@ impl Underway {
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
-        Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout })
+        let armed = arm(&prepared.plan, &starting)?;
+        Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout, armed })
     }
 
     /// On to the end of the program, where the command runs.
@@ -143,6 +147,10 @@ impl Underway {
                     Some(Op::Introduce) => self.introduce()?,
                     _ => return Ok(Met::Waiting),
                 },
+                Met::Succeeded => {
+                    self.armed = arm(&self.prepared.plan, &self.starting)?;
+                    continue;
+                }
                 Met::Gone => return Ok(Met::Gone),
             }
             self.met += 1;
@@ -204,17 +212,28 @@ impl Underway {
     fn process(self) -> Result<Process> {
         let (outcome, pid, pidfd) = self.starting.finish();
         let process = Process::new(pid, pidfd);
-        let Outcome::Failed { step, errno } = outcome else {
-            if let Some(companion) = self.companion {
-                companion.detach();
+        let (step, errno) = match outcome {
+            Outcome::Done => {
+                if let Some(companion) = self.companion {
+                    companion.detach();
+                }
+                return Ok(process);
             }
-            return Ok(process);
+            Outcome::Failed { step, errno } => (step, Some(Errno(errno))),
+            Outcome::Killed { step } => (step, None),
         };
         process.wait()?;
         let step = self.prepared.plan.childs_step(step);
-        let cause = step.as_ref().map_or(Cause::Unknown, |step| explain::step(step.op(), Errno(errno)));
-        let name = step.as_ref().map_or("set up", Step::name);
-        Err(Error::new(name, step.as_ref().map_or_else(String::new, Step::object), Errno(errno), cause))
+        let (name, object) =
+            step.as_ref().map_or(("set up", String::new()), |step| (step.name(), step.object()));
+        let Some(errno) = errno else {
+            if self.prepared.plan.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+                return Err(Error::new(name, object, Errno(libc::ECANCELED), Cause::Cancelled));
+            }
+            return Err(Error::new(name, object, Errno(libc::ESRCH), Cause::KilledInSetUp));
+        };
+        let cause = step.as_ref().map_or(Cause::Unknown, |step| explain::step(step.op(), errno));
+        Err(Error::new(name, object, errno, cause))
     }
 }
 
@@ -259,6 +278,14 @@ fn patiently<T>(
             answer => return answer,
         }
     }
+}
+
+/// Lets the plan's token, if it has one, end this child.
+fn arm(plan: &Plan, starting: &Starting) -> Result<Option<Armed>> {
+    let armed = plan.cancel.as_ref().map(|token| token.arm(starting.pidfd())).transpose();
+    let refused =
+        |errno| Error::new("cancel_by", format!("process {}", starting.pid()), errno, Cause::Unknown);
+    Ok(armed.map_err(refused)?.flatten())
 }
 
 /// Whether the child waits there for the parent.

@@ -1,6 +1,7 @@
 //! What the user wants: which namespaces are new, which are joined, and how each is set up. Owned data, no I/O.
 #![forbid(unsafe_code)]
 
+use crate::cancel::Cancel;
 use crate::caps::Capabilities;
 use crate::command::Command;
 use crate::error::Result;
@@ -48,6 +49,7 @@ pub struct Spec {
     pub(crate) init: bool,
     pub(crate) kill_with_parent: bool,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) cancel: Option<Cancel>,
     pub(crate) own_memory: bool,
 }
 
@@ -316,6 +318,12 @@ impl Spec {
     /// Gives up when the set-up takes longer.
     pub fn timeout(mut self, timeout: Duration) -> Spec {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets a token call off the set-up from another thread. Needs pidfds (Linux 5.3).
+    pub fn cancel_by(mut self, token: &Cancel) -> Spec {
+        self.cancel = Some(token.clone());
         self
     }
 

@@ -381,6 +381,35 @@ fn a_set_up_that_hangs_is_given_up_and_nothing_is_left() {
 }
 
 #[test]
+fn a_child_that_is_killed_during_its_set_up_never_ran() {
+    for spec in roads(&user(Kind::Uts)) {
+        let held = spec.spawn_held(&Command::new("true")).unwrap();
+        let kill = Command::new("kill").args(["-KILL", &held.id().to_string()]);
+        assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
+        let killed = held.release().unwrap_err();
+        assert_eq!((killed.errno(), killed.cause()), (libc::ESRCH, nsiso::Cause::KilledInSetUp));
+    }
+}
+
+#[test]
+fn another_thread_calls_a_start_off() {
+    for spec in roads(&user(Kind::Uts)) {
+        let token = nsiso::Cancel::new();
+        let spec = spec.cancel_by(&token);
+        let held = spec.spawn_held(&Command::new("true")).unwrap();
+        let pid = held.id();
+        std::thread::scope(|scope| scope.spawn(|| token.cancel()).join().unwrap());
+        let cancelled = held.release().unwrap_err();
+        assert_eq!((cancelled.errno(), cancelled.cause()), (libc::ECANCELED, nsiso::Cause::Cancelled));
+        assert!(fs::metadata(format!("/proc/{pid}")).is_err(), "killed and reaped");
+        let later = spec.spawn_held(&Command::new("true")).unwrap_err();
+        assert_eq!(later.errno(), libc::ECANCELED);
+        let runs = Spec::new().cancel_by(&nsiso::Cancel::new()).spawn(&Command::new("true")).unwrap();
+        assert!(runs.wait().unwrap().success(), "a token that nobody uses changes nothing");
+    }
+}
+
+#[test]
 fn waiting_has_an_end() {
     let process = sleeper(&Spec::new());
     assert_eq!(process.wait_timeout(Duration::from_millis(50)).unwrap(), None);

@@ -49,6 +49,7 @@ impl Plan {
             ops,
             descriptors: job.command().map_or_else(Vec::new, |command| command.fds.clone()),
             timeout: spec.timeout,
+            cancel: spec.cancel.clone(),
             birth: birth(spec, job, &joined),
         })
     }

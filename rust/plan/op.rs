@@ -1,6 +1,7 @@
 //! The plan's steps: what each is called, who performs it, and what the child is told.
 #![forbid(unsafe_code)]
 
+use crate::cancel::Cancel;
 use crate::caps::Capabilities;
 use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
@@ -40,6 +41,7 @@ pub struct Plan {
     pub(crate) ops: Vec<Op>,
     pub(crate) descriptors: Vec<(crate::command::Source, RawFd)>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) cancel: Option<Cancel>,
     pub(crate) birth: Birth,
 }
 

@@ -74,6 +74,8 @@ pub struct Order {
 pub enum Met {
     /// At an [`Op::Await`].
     Waiting,
+    /// It has handed over to a successor, which is the child from now on.
+    Succeeded,
     /// It has executed or ended.
     Gone,
     /// Not in time, or the caller was interrupted and does not go on.
@@ -95,6 +97,7 @@ pub struct Starting {
 /// What the child lives in until it executes.
 struct Memory {
     stack: ChildStack,
+    steps: usize,
     _errand: Box<Errand>,
 }
 
@@ -136,6 +139,7 @@ pub fn start<T: Any + Send + Sync>(
         if order.birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
     let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
     let ops = program(&owner, &wiring);
+    let steps = ops.len();
     // SAFETY: the ops borrow from `owner`, which the errand keeps alive and in place beside them.
     let ops = unsafe { std::mem::transmute::<Vec<Op<'_>>, Vec<Op<'static>>>(ops) };
     // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
@@ -173,7 +177,7 @@ pub fn start<T: Any + Send + Sync>(
         process: 0,
         gate,
         notice: read,
-        memory: Some(Memory { stack, _errand: errand }),
+        memory: Some(Memory { stack, steps, _errand: errand }),
     })
 }
 
@@ -190,19 +194,13 @@ impl Starting {
 
     /// Sleeps until the child waits, has gone, or the time is over. `go_on` is asked after each signal.
     pub fn meet(&mut self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
-        loop {
-            let met = match &self.notice {
-                None => self.meet_by_word(deadline, go_on)?,
-                Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
-            };
-            if met == Met::Late || !self.adopt_successor()? || met == Met::Waiting {
-                return Ok(met);
-            }
-            // By word, the first process has gone and the successor goes on; the pipe speaks for both.
-            if self.notice.is_some() {
-                return Ok(met);
-            }
-        }
+        let met = match &self.notice {
+            None => self.meet_by_word(deadline, go_on)?,
+            Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
+        };
+        let has_successor = met != Met::Late && self.adopt_successor()?;
+        // By word, the first process has gone and the successor goes on; the pipe speaks for both.
+        Ok(if has_successor && met == Met::Gone && self.notice.is_none() { Met::Succeeded } else { met })
     }
 
     /// Lets a waiting child go on.
@@ -214,7 +212,8 @@ impl Starting {
 
     /// After [`Met::Gone`]: whether all steps were taken, and the process's handles.
     pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
-        let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.stack.report().outcome());
+        let outcome =
+            self.memory.take().map_or(Outcome::Done, |memory| memory.stack.report().outcome(memory.steps));
         (outcome, self.pid, self.pidfd.take())
     }
 
@@ -273,7 +272,12 @@ impl Drop for Starting {
         }
         let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
         self.forget_waiting();
-        let met = self.meet(Some(Instant::now() + DYING), &mut || true);
+        let deadline = Some(Instant::now() + DYING);
+        let mut met = self.meet(deadline, &mut || true);
+        while met == Ok(Met::Succeeded) {
+            let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
+            met = self.meet(deadline, &mut || true);
+        }
         if met == Ok(Met::Gone) {
             reap(self.pid);
         } else {

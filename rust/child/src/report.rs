@@ -34,6 +34,11 @@ pub enum Outcome {
         /// The kernel's errno, positive.
         errno: i32,
     },
+    /// It was at this step when somebody killed it.
+    Killed {
+        /// Index into the program's steps.
+        step: usize,
+    },
 }
 
 impl Report {
@@ -47,18 +52,25 @@ impl Report {
         }
     }
 
-    /// Child: says that this step failed.
-    pub(crate) fn fail(&self, step: usize, errno: i32) {
+    /// Child: says which step it is at.
+    pub(crate) fn reach(&self, step: usize) {
         self.step.store(step as u32, Ordering::Relaxed);
+    }
+
+    /// Child: says that the step it is at failed.
+    pub(crate) fn fail(&self, errno: i32) {
         // Written last: a reader that sees the errno sees the step.
         self.errno.store(errno, Ordering::Release);
     }
 
-    /// Parent: reads what the child said.
-    pub fn outcome(&self) -> Outcome {
-        match self.errno.load(Ordering::Acquire) {
-            0 => Outcome::Done,
-            errno => Outcome::Failed { step: self.step.load(Ordering::Relaxed) as usize, errno },
+    /// Parent: reads what the child, which has gone, said of a program of so many steps.
+    pub fn outcome(&self, steps: usize) -> Outcome {
+        let errno = self.errno.load(Ordering::Acquire);
+        let step = self.step.load(Ordering::Relaxed) as usize;
+        match errno {
+            0 if step.wrapping_add(1) >= steps => Outcome::Done,
+            0 => Outcome::Killed { step },
+            errno => Outcome::Failed { step, errno },
         }
     }
 }

@@ -29,8 +29,9 @@ pub fn run(program: &Program<'_>, report: &Report) -> ! {
 pub(crate) fn run_from(place: &Place<'_>) -> ! {
     let Place { program, report, first, .. } = *place;
     for (step, op) in program.ops.iter().enumerate().skip(first) {
+        report.reach(step);
         if let Err(errno) = perform(op, &Place { first: step, ..*place }) {
-            report.fail(step, errno);
+            report.fail(errno);
             exit(SETUP_FAILED);
         }
     }
