@@ -270,14 +270,16 @@ impl Drop for Starting {
         if self.memory.is_none() {
             return;
         }
-        let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
-        self.forget_waiting();
         let deadline = Some(Instant::now() + DYING);
-        let mut met = self.meet(deadline, &mut || true);
-        while met == Ok(Met::Succeeded) {
+        let met = loop {
             let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
-            met = self.meet(deadline, &mut || true);
-        }
+            self.forget_waiting();
+            match self.meet(deadline, &mut || true) {
+                // Another one took over, or came to a meeting, before the signal arrived.
+                Ok(Met::Succeeded | Met::Waiting) => {}
+                met => break met,
+            }
+        };
         if met == Ok(Met::Gone) {
             reap(self.pid);
         } else {
