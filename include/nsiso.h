@@ -10,7 +10,9 @@
  * errno alone, and takes a last argument reterr: where to store an error that tells more, to be
  * freed with nsiso_error_free; NULL if not wanted. Outputs are written on success only, reterr on
  * failure only. flags must be 0 until a bit has a meaning. Strings that come out are borrowed from
- * the object named until that is freed. All functions may be called from any thread at any time.
+ * the object named until that is freed. All functions may be called from any thread at any time;
+ * which objects threads may share stands at each object and function, in the words of
+ * attributes(7). Calls that sleep go on after a signal handler: none of them returns -EINTR.
  */
 
 #ifndef NSISO_H
@@ -86,6 +88,16 @@
 #define NSISO_PROBE_WITH_USER 2
 
 /**
+ * nsiso_spec_time_offset: the kernel's CLOCK_MONOTONIC.
+ */
+#define NSISO_CLOCK_MONOTONIC 1
+
+/**
+ * nsiso_spec_time_offset: the kernel's CLOCK_BOOTTIME.
+ */
+#define NSISO_CLOCK_BOOTTIME 7
+
+/**
  * Version of this header: major.
  */
 #define NSISO_VERSION_MAJOR 0
@@ -101,14 +113,78 @@
 #define NSISO_VERSION_PATCH 0
 
 /**
+ * What to run: a program, its arguments, its environment, directory and descriptors. Can be used often,
+ * with any spec.
+ *
+ * The program gets the caller's descriptors 0, 1 and 2 and those that are named here, and no others.
+ * Its signal mask is that of the thread that starts it; no handler is left, and of the signals that
+ * are ignored SIGPIPE, SIGCHLD and SIGXFSZ are put back to their defaults.
+ *
+ * Every option is a function nsiso_command_OPTION. It returns 0, or -EINVAL for a NULL and what else
+ * it names; on failure the command stays as it was. Strings and arrays are copied; of
+ * descriptors it keeps duplicates of its own, close-on-exec, until it is freed.
+ *
+ * Owned by the caller, who frees it. Many threads may use a command at once as long as none changes
+ * it (attributes(7): MT-Safe race:command). It may also be used in a forked copy of its process.
+ */
+typedef struct nsiso_command nsiso_command;
+
+/**
  * Why a call failed. Owned by the caller, who frees it; may be used by one thread at a time.
  */
 typedef struct nsiso_error nsiso_error;
 
 /**
+ * A child in its namespaces, set up, that waits before it executes its command.
+ *
+ * Owned by the caller, who releases it (nsiso_held_release) or frees it, which ends the child. The
+ * child also ends with the process that started it. May be used by one thread at a time, and not in a
+ * forked copy of its process.
+ */
+typedef struct nsiso_held nsiso_held;
+
+/**
+ * The steps that nsiso_spawn would take. Owned by the caller, who frees it; outlives the spec and the
+ * command that it was made of. May be read by many threads at once.
+ */
+typedef struct nsiso_plan nsiso_plan;
+
+/**
  * What was allowed when it was made. May be read by many threads at once.
  */
 typedef struct nsiso_probe nsiso_probe;
+
+/**
+ * A child that executes its command, and its pidfd.
+ *
+ * Owned by the caller, who frees it: see nsiso_process_free for what becomes of the child. Many
+ * threads may use it at once. It belongs to the process that started the child: in a forked copy of
+ * that nsiso_process_wait is -ECHILD, nsiso_process_kill is -ESRCH, and nsiso_process_free leaves the
+ * child alone.
+ */
+typedef struct nsiso_process nsiso_process;
+
+/**
+ * What is wanted: namespaces that are new, namespaces that are joined, how they are set up, and
+ * what the process in them is to be. Making one does nothing yet; it can be used often, by
+ * nsiso_spawn, nsiso_spawn_held and nsiso_plan_new, with any command.
+ *
+ * Every option is a function nsiso_spec_OPTION. It returns 0, or -EINVAL for a NULL spec and what else
+ * it names; on failure the spec stays as it was. An option that is set again replaces what was
+ * set before, unless it says otherwise. Options are looked at together, and against each
+ * other, when a plan is made of them: see nsiso_plan_new for what is refused there.
+ *
+ * A command in namespaces of its own that has a terminal on one of its descriptors 0 to 2 is kept from
+ * typing into it what runs outside: it leads a session of its own, without that terminal, and where it
+ * keeps CAP_SYS_ADMIN a filter refuses the attempt. nsiso_spec_controlling_terminal gives it the terminal.
+ *
+ * A spec copies what it is told: strings and arrays stay the caller's, and of descriptors it
+ * keeps duplicates of its own, close-on-exec, until it is freed.
+ *
+ * Owned by the caller, who frees it. Many threads may use a spec at once as long as none changes
+ * it (attributes(7): MT-Safe race:spec). It may also be used in a forked copy of its process.
+ */
+typedef struct nsiso_spec nsiso_spec;
 
 /**
  * A set of kinds of namespace: NSISO_NEW* bits or-ed together, the kernel's CLONE_NEW* values.
@@ -141,6 +217,66 @@ typedef struct nsiso_ns_link {
      */
     uint64_t inode;
 } nsiso_ns_link;
+
+/**
+ * How a child ended, and what it has used up.
+ */
+typedef struct nsiso_wait {
+    /**
+     * As wait(2) stores it: for WIFEXITED and its like.
+     */
+    int32_t status;
+    /**
+     * Its exit status, or -1 if a signal ended it.
+     */
+    int32_t exit_code;
+    /**
+     * The signal that ended it, or 0 if it ended by itself.
+     */
+    int32_t signal;
+    /**
+     * 1 if a core was dumped.
+     */
+    uint32_t core_dumped;
+    /**
+     * Time on a CPU in its own code, in microseconds; like the next two 0 without has_usage.
+     */
+    uint64_t user_usec;
+    /**
+     * Time on a CPU in the kernel, in microseconds.
+     */
+    uint64_t system_usec;
+    /**
+     * Most memory in use at a time, in KiB.
+     */
+    uint64_t max_rss_kib;
+    /**
+     * 1 if its usage is known: not if somebody else has reaped it.
+     */
+    uint32_t has_usage;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} nsiso_wait;
+
+/**
+ * Some ids in a row: `inside` and the following stand for `outside` and the following.
+ */
+typedef struct nsiso_id_range {
+    /**
+     * First id in the new user namespace.
+     */
+    uint32_t inside;
+    /**
+     * First id in the caller's user namespace.
+     */
+    uint32_t outside;
+    /**
+     * How many, at least 1.
+     */
+    uint32_t count;
+} nsiso_id_range;
 
 #ifdef __cplusplus
 extern "C" {
@@ -224,9 +360,11 @@ int nsiso_fork(int flags);
  * threads, into a mount namespace that only this thread enters. Call unshare(CLONE_FS) on this
  * thread before, or join in a child.
  *
- * MT-Safe; changes the calling thread only. First kernel: 3.0. See setns(2).
+ * MT-Safe; changes the calling thread only. Needs, beside the CAP_SYS_ADMIN of EPERM, CAP_SYS_CHROOT in the
+ * caller's user namespace for mnt; for user, CAP_SYS_ADMIN in the target alone. First kernel: 3.0. See setns(2).
  */
-int nsiso_setns(int fd, int nstype);
+int nsiso_setns(int fd,
+                int nstype);
 
 /**
  * unshare(2): moves the calling thread (for pid and time: its later children) into new namespaces.
@@ -240,6 +378,114 @@ int nsiso_setns(int fd, int nstype);
  * MT-Safe; changes the calling thread only. First kernel: 2.6.16. See unshare(2).
  */
 int nsiso_unshare(int flags);
+
+/**
+ * Makes a command.
+ *
+ * argv: the program and its arguments, with a NULL behind the last one; copied. The first is the
+ * program's path; or, without a slash, its name, which is sought in the caller's PATH when a plan is made,
+ * as execvp(3) does.
+ * flags: 0.
+ * ret_command: the command, to be freed with nsiso_command_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL, no program in argv, or an unknown flag. MT-Safe. Whether there is such a
+ * program is seen at the start. See execve(2), execvp(3).
+ */
+int nsiso_command_new(const char *const *argv,
+                      uint32_t flags,
+                      struct nsiso_command **ret_command,
+                      struct nsiso_error **reterr);
+
+/**
+ * Sets the whole environment, in place of the caller's.
+ *
+ * command: is changed. Without this, each start takes the environment that the caller has then.
+ * envp: strings "NAME=VALUE" with a NULL behind the last one; copied. No string at all is an empty
+ * environment.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL, or a string without "=". MT-Safe race:command. See environ(7).
+ */
+int nsiso_command_env(struct nsiso_command *command,
+                      const char *const *envp,
+                      struct nsiso_error **reterr);
+
+/**
+ * Starts in this directory, as seen inside. Wins over the spec's (nsiso_spec_cwd).
+ *
+ * command: is changed.
+ * path: copied.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:command. Needs the right to enter it, with the ids that the
+ * process will have. See chdir(2).
+ */
+int nsiso_command_cwd(struct nsiso_command *command,
+                      const char *path,
+                      struct nsiso_error **reterr);
+
+/**
+ * Puts a descriptor of the caller's at this number.
+ *
+ * command: is changed. Descriptors add up.
+ * fd: stays the caller's, who may close it; the command keeps a duplicate.
+ * number: where the program finds it, for instance 1 for its standard output.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EINVAL command is NULL or number is negative, -EBADF fd is closed, -EMFILE too many
+ * descriptors are open. MT-Safe race:command. See dup3(2), close_range(2); the latter is from Linux
+ * 5.9, and without it /proc/PID/fd is read.
+ */
+int nsiso_command_fd(struct nsiso_command *command,
+                     int fd,
+                     int number,
+                     struct nsiso_error **reterr);
+
+/**
+ * Puts /dev/null at this number, open for reading and writing.
+ *
+ * command: is changed. Descriptors add up.
+ * number: where the program finds it, for instance 0 for its standard input.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: command is NULL or number is negative. MT-Safe race:command. See null(4).
+ */
+int nsiso_command_null(struct nsiso_command *command, int number, struct nsiso_error **reterr);
+
+/**
+ * Lets the program have a descriptor of the caller's under its own number.
+ *
+ * command: is changed. Descriptors add up.
+ * fd: stays the caller's, who may close it; the command keeps a duplicate.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EINVAL command is NULL, -EBADF fd is closed, -EMFILE too many descriptors are open.
+ * MT-Safe race:command. See dup3(2).
+ */
+int nsiso_command_keep(struct nsiso_command *command,
+                       int fd,
+                       struct nsiso_error **reterr);
+
+/**
+ * Executes this file; the first of nsiso_command_new's argv is then only what the program
+ * sees as its name, and PATH is not looked at.
+ *
+ * command: is changed.
+ * path: as seen inside; copied.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:command. See execve(2).
+ */
+int nsiso_command_executable(struct nsiso_command *command,
+                             const char *path,
+                             struct nsiso_error **reterr);
+
+/**
+ * Frees a command. Processes that were started of it, and plans, need it no more. NULL is allowed.
+ * Returns NULL.
+ */
+struct nsiso_command *nsiso_command_free(struct nsiso_command *command);
 
 /**
  * What was being done, for instance "clone". Borrowed from the error; NULL for NULL.
@@ -276,6 +522,59 @@ const char *nsiso_error_message(const struct nsiso_error *error);
  * Frees an error. NULL is allowed. Returns NULL.
  */
 struct nsiso_error *nsiso_error_free(struct nsiso_error *error);
+
+/**
+ * Sets all up as nsiso_spawn does and stops before the command is executed. The caller can then look
+ * at the child and attach things: move a network device in, place it in a cgroup, open its namespaces.
+ *
+ * spec: NULL for nothing new.
+ * command: what to execute after nsiso_held_release.
+ * flags: 0.
+ * ret_held: the child; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or what nsiso_spawn does, but for what execution brings. MT-Safe env as there. First
+ * kernel: 5.3 (pidfd_open(2), by which the child sees the caller end). See nsiso_spawn.
+ */
+int nsiso_spawn_held(const struct nsiso_spec *spec,
+                     const struct nsiso_command *command,
+                     uint32_t flags,
+                     struct nsiso_held **ret_held,
+                     struct nsiso_error **reterr);
+
+/**
+ * The child's number in the caller's pid namespace. 0 for NULL.
+ */
+pid_t nsiso_held_pid(const struct nsiso_held *held);
+
+/**
+ * Its pidfd. Borrowed: the held child's until that is released or freed, not to be closed. -1 for NULL.
+ */
+int nsiso_held_pidfd(const struct nsiso_held *held);
+
+/**
+ * Lets the child execute its command, and comes back when it does, or when it is known why not.
+ *
+ * held: is used up and freed in any case, also on failure. Then the child is ended and reaped.
+ * flags: 0.
+ * ret_process: the running child, to be freed with nsiso_process_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: what execution brings, as nsiso_spawn; -ESRCH somebody has killed it meanwhile;
+ * -ETIMEDOUT nsiso_spec_timeout, which has counted since nsiso_spawn_held; -EINVAL a NULL or an
+ * unknown flag. Not to be called by two threads. A signal handler that runs meanwhile does not end it.
+ * See execve(2).
+ */
+int nsiso_held_release(struct nsiso_held *held,
+                       uint32_t flags,
+                       struct nsiso_process **ret_process,
+                       struct nsiso_error **reterr);
+
+/**
+ * Ends a child that was not released, with SIGKILL, and reaps it: nothing is left of it. NULL is allowed.
+ * Returns NULL.
+ */
+struct nsiso_held *nsiso_held_free(struct nsiso_held *held);
 
 /**
  * The kinds one by one, in the order in which Linux got them: the flag of the one with this index,
@@ -344,6 +643,55 @@ int nsiso_ns_same(pid_t a,
                   struct nsiso_error **reterr);
 
 /**
+ * Makes the plan of a start, and does nothing of it. The same is done first by nsiso_spawn and
+ * nsiso_spawn_held, which refuse with the same words.
+ *
+ * spec: NULL for nothing new.
+ * command: what would be executed.
+ * flags: 0.
+ * ret_plan: the plan, to be freed with nsiso_plan_free; written on success.
+ * reterr: see the top of this file; nsiso_error_object says which options.
+ *
+ * Returns 0, or: -EINVAL a NULL, an unknown flag, or options that cannot be meant: two joins, or a
+ * join and NSISO_NEW*, of one kind; an option without the new namespace that it needs; more than one
+ * id map; a host or domain name of more than 64 bytes; a second or more in nanoseconds; process_group
+ * and a session of its own; a umask beyond 0777; a score beyond 1000; two limits of one resource, or a
+ * soft one above its hard one. -EPERM ids that /etc/subuid and /etc/subgid do not grant. A descriptor
+ * or path to join that is no namespace: -ENOTTY, or the errno of open(2).
+ *
+ * MT-Safe env: it reads the environment where nsiso_spawn does. Needs no privilege.
+ */
+int nsiso_plan_new(const struct nsiso_spec *spec,
+                   const struct nsiso_command *command,
+                   uint32_t flags,
+                   struct nsiso_plan **ret_plan,
+                   struct nsiso_error **reterr);
+
+/**
+ * How many steps there are. 0 for NULL.
+ */
+size_t nsiso_plan_count(const struct nsiso_plan *plan);
+
+/**
+ * One step, who takes it and what it is: "parent: clone user,uts". Borrowed from the plan.
+ *
+ * index: counted from 0, in the order in which they are taken.
+ *
+ * NULL for NULL and beyond the last step.
+ */
+const char *nsiso_plan_step(const struct nsiso_plan *plan, size_t index);
+
+/**
+ * All steps, a line each. Borrowed from the plan; NULL for NULL.
+ */
+const char *nsiso_plan_text(const struct nsiso_plan *plan);
+
+/**
+ * Frees a plan. NULL is allowed. Returns NULL.
+ */
+struct nsiso_plan *nsiso_plan_free(struct nsiso_plan *plan);
+
+/**
  * Tries each kind of namespace in a throw-away child. Takes some milliseconds.
  *
  * flags: 0.
@@ -375,6 +723,513 @@ const char *nsiso_probe_remedy(const struct nsiso_probe *probe, nsiso_kinds kind
  * Frees a probe. NULL is allowed. Returns NULL.
  */
 struct nsiso_probe *nsiso_probe_free(struct nsiso_probe *probe);
+
+/**
+ * Starts a command in the namespaces of a spec. Comes back when the command executes, or when it is
+ * known why it does not; then nothing is left of it, neither process nor mount nor descriptor.
+ *
+ * spec: NULL for nothing new.
+ * command: what to execute.
+ * flags: 0.
+ * ret_process: the child, to be freed with nsiso_process_free; written on success.
+ * reterr: see the top of this file; nsiso_error_step names the step of the plan that failed.
+ *
+ * Returns 0, or what the plan says (nsiso_plan_new), or the errno of the step that failed. Set-up:
+ * -EPERM no CAP_SYS_ADMIN and no NSISO_NEWUSER, or a step's own privilege is missing; -ENOSPC a limit
+ * on namespaces; -EAGAIN too many processes; -ENOMEM; -EMFILE or -ENFILE too many descriptors; -EBADF
+ * or -EINVAL a descriptor number beyond RLIMIT_NOFILE; -ESRCH a process to join has ended, or somebody
+ * has killed the child; -ENOENT or -EACCES a path or directory; -EINVAL a kind that the kernel does
+ * not have, or an id that is not mapped; -ERANGE a clock before 0; -ETIMEDOUT nsiso_spec_timeout.
+ * Execution, whose step is "exec": -ENOENT no such program, -EACCES not executable, -ENOEXEC not in a
+ * format that this kernel runs, and the others of execve(2). What the program itself does, an exit
+ * status or a death by signal, is told by nsiso_process_wait.
+ *
+ * MT-Safe env: without nsiso_command_env, and for a program without a slash, it reads the environment
+ * as getenv(3) does. Does not copy the caller's page tables (but see nsiso_spec_own_memory), and
+ * changes nothing of the caller's: no signal handler, no namespace, no directory. A signal handler
+ * that runs meanwhile does not end it. First kernel: 4.18, as far as the spec's own options go;
+ * clone3(2) from Linux 5.5, else clone(2); a pidfd from Linux 5.2. See clone(2), namespaces(7),
+ * execve(2).
+ */
+int nsiso_spawn(const struct nsiso_spec *spec,
+                const struct nsiso_command *command,
+                uint32_t flags,
+                struct nsiso_process **ret_process,
+                struct nsiso_error **reterr);
+
+/**
+ * Its number in the caller's pid namespace, its own as long as nobody has reaped it. 0 for NULL.
+ */
+pid_t nsiso_process_pid(const struct nsiso_process *process);
+
+/**
+ * Its pidfd, readable for poll(2) once it has ended. Borrowed: the process's until that is freed,
+ * not to be closed. -1 for NULL, and before Linux 5.2. See pidfd_open(2).
+ */
+int nsiso_process_pidfd(const struct nsiso_process *process);
+
+/**
+ * Waits until it has ended. The answer can be had as often as wanted, and by many threads.
+ *
+ * process: the child.
+ * timeout_ms: how long at most, in milliseconds; 0 to look only, -1 for ever.
+ * ret_wait: how it ended, written when it has; NULL if not wanted.
+ * size: sizeof(nsiso_wait) as the caller knows it; a record that grows in a later version keeps its
+ * old fields, and fields that this version does not know are set to 0.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 1 if it has ended, 0 if it ran still when the time was over, or: -ECHILD somebody else in
+ * this process has reaped it (waitpid(2) of -1, an ignored SIGCHLD) on a kernel that keeps no status
+ * for that case (before Linux 6.15), or this is a forked copy of the process that started it; -EINVAL
+ * process is NULL, too small a size, a timeout below -1 or an unknown flag. MT-Safe. A signal handler
+ * that runs meanwhile does not end it. Needs no privilege. First kernel: any; before Linux 5.3 it
+ * looks every 10 ms. See waitid(2), poll(2).
+ */
+int nsiso_process_wait(const struct nsiso_process *process,
+                       int64_t timeout_ms,
+                       struct nsiso_wait *ret_wait,
+                       size_t size,
+                       uint32_t flags,
+                       struct nsiso_error **reterr);
+
+/**
+ * Sends a signal. By pidfd, it never reaches another process.
+ *
+ * process: the child.
+ * signal: SIG* of signal.h; 0 only asks whether one could be sent.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ESRCH it has ended and was waited for, or this is a forked copy of the process that
+ * started it; -EPERM it runs as another user now; -EINVAL process is NULL, no such signal, or an
+ * unknown flag. MT-Safe. First kernel: 5.1, and before that kill(2) of a child that is not reaped yet.
+ * See pidfd_send_signal(2), signal(7).
+ */
+int nsiso_process_kill(const struct nsiso_process *process,
+                       int signal,
+                       uint32_t flags,
+                       struct nsiso_error **reterr);
+
+/**
+ * From now on, nsiso_process_free kills the child and waits for its end. MT-Safe. NULL is allowed.
+ * Cannot fail.
+ */
+void nsiso_process_kill_on_free(struct nsiso_process *process);
+
+/**
+ * Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn
+ * or nsiso_spawn_held of this process reaps it. After nsiso_process_kill_on_free it is sent SIGKILL
+ * and reaped instead. NULL is allowed. Returns NULL.
+ *
+ * In a forked copy of the process that started the child, neither is done: the child is left alone.
+ */
+struct nsiso_process *nsiso_process_free(struct nsiso_process *process);
+
+/**
+ * Makes a spec in which nothing is new: the caller's namespaces, the process as it comes.
+ *
+ * flags: 0.
+ * ret_spec: the spec, to be freed with nsiso_spec_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL or an unknown flag. MT-Safe. Needs no privilege and no kernel feature.
+ */
+int nsiso_spec_new(uint32_t flags,
+                   struct nsiso_spec **ret_spec,
+                   struct nsiso_error **reterr);
+
+/**
+ * Makes a spec with the same options, which goes its own way from then on.
+ *
+ * spec: stays as it is. The two share the descriptors to join, which are closed with the last one.
+ * ret_copy: the new spec, to be freed with nsiso_spec_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Needs no privilege and no kernel feature.
+ */
+int nsiso_spec_copy(const struct nsiso_spec *spec,
+                    struct nsiso_spec **ret_copy,
+                    struct nsiso_error **reterr);
+
+/**
+ * Frees a spec. Processes that were started of it, and plans, need it no more. NULL is allowed.
+ * Returns NULL.
+ */
+struct nsiso_spec *nsiso_spec_free(struct nsiso_spec *spec);
+
+/**
+ * Adds new namespaces.
+ *
+ * spec: is changed.
+ * kinds: NSISO_NEW* bits; those of earlier calls stay. A new mnt namespace gets private
+ * propagation, so that its mounts do not show outside; a new net namespace has lo up.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or a bit is unknown. MT-Safe race:spec. A process of it needs
+ * CAP_SYS_ADMIN for all kinds but user; with NSISO_NEWUSER among them, nothing. First kernel: of
+ * each kind its own (nsiso_kind_first_kernel). See namespaces(7), clone(2).
+ */
+int nsiso_spec_unshare(struct nsiso_spec *spec,
+                       nsiso_kinds kinds,
+                       struct nsiso_error **reterr);
+
+/**
+ * Adds namespaces of a process, to be joined.
+ *
+ * spec: is changed. Joins add up. They are made in the order of the calls, so that a user namespace that
+ * gives the right to the others comes first; what is new is made in what is joined.
+ * pid: a process as the caller's pid namespace counts, looked up at each start. Where it
+ * may end and its number be used again meanwhile, nsiso_spec_join_pidfd is the safe way.
+ * kinds: which of its namespaces, NSISO_NEW* bits, at least one. NSISO_NEWUSER only if it is not the
+ * caller's own: that is -EINVAL at the start.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, pid is not positive, or kinds is 0 or has an unknown bit.
+ * MT-Safe race:spec. A process of it needs CAP_SYS_ADMIN over each namespace that it joins and in its
+ * own user namespace, and the right to trace the target (ptrace(2)); a user namespace that is joined
+ * in the same call gives it the first where that owns the others. First kernel: 5.8; before it a start
+ * fails, and nsiso_spec_join_path or nsiso_spec_join_fd do. See setns(2), pidfd_open(2).
+ */
+int nsiso_spec_join_pid(struct nsiso_spec *spec,
+                        pid_t pid,
+                        nsiso_kinds kinds,
+                        struct nsiso_error **reterr);
+
+/**
+ * As nsiso_spec_join_pid, of the process behind a pidfd: never another one that got its number.
+ *
+ * fd: a pidfd (pidfd_open(2), nsiso_process_pidfd), of which the spec keeps a duplicate.
+ *
+ * Returns 0, or: -EINVAL as nsiso_spec_join_pid, -EBADF fd is closed, -EMFILE too many descriptors
+ * are open. The rest as nsiso_spec_join_pid; a start after the process was reaped is -ESRCH.
+ */
+int nsiso_spec_join_pidfd(struct nsiso_spec *spec,
+                          int fd,
+                          nsiso_kinds kinds,
+                          struct nsiso_error **reterr);
+
+/**
+ * Adds a namespace, to be joined.
+ *
+ * spec: is changed. Joins add up, in the order of the calls: see nsiso_spec_join_pid.
+ * fd: a namespace's descriptor, opened for reading from /proc/PID/ns or a bind mount of such. It
+ * knows its kind. The spec keeps a duplicate, which keeps the namespace alive.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EINVAL spec is NULL, -EBADF fd is closed, -EMFILE too many descriptors are open. A
+ * descriptor of something else is refused when a plan is made. MT-Safe race:spec. A process of it needs
+ * CAP_SYS_ADMIN over the namespace and in its own user namespace, for mnt CAP_SYS_CHROOT as well; for
+ * a user namespace that in the target alone. First kernel: 4.11 (the kind is asked for by ioctl_ns(2)).
+ * See setns(2), namespaces(7).
+ */
+int nsiso_spec_join_fd(struct nsiso_spec *spec,
+                       int fd,
+                       struct nsiso_error **reterr);
+
+/**
+ * As nsiso_spec_join_fd, by path.
+ *
+ * path: of a link under /proc/PID/ns, or of a bind mount of such; copied, and opened at each start.
+ *
+ * Returns 0, or -EINVAL: a NULL. A path that leads nowhere is refused when a plan is made, with the
+ * errno of open(2). The rest as nsiso_spec_join_fd.
+ */
+int nsiso_spec_join_path(struct nsiso_spec *spec, const char *path, struct nsiso_error **reterr);
+
+/**
+ * Makes the caller's user and group root inside. Needs NSISO_NEWUSER, and is one of four that
+ * exclude each other: nsiso_spec_map_root, _map_current, _map_auto, _map_ids.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege: the new process writes the
+ * map itself, after it has given up setgroups(2) in /proc/PID/setgroups. First kernel: 3.8 (setgroups
+ * file: 3.19). See user_namespaces(7).
+ */
+int nsiso_spec_map_root(struct nsiso_spec *spec,
+                        struct nsiso_error **reterr);
+
+/**
+ * Keeps the caller's user and group their numbers inside; otherwise as nsiso_spec_map_root.
+ */
+int nsiso_spec_map_current(struct nsiso_spec *spec, struct nsiso_error **reterr);
+
+/**
+ * Makes the caller root inside, followed by all ids that /etc/subuid and /etc/subgid grant it. Excludes
+ * the other maps: see nsiso_spec_map_root.
+ *
+ * spec: is changed. The files are read when a plan is made, which is -EPERM when they grant nothing.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. An ordinary user needs newuidmap(1) and
+ * newgidmap(1), a caller with CAP_SETUID and CAP_SETGID writes the maps by itself. First kernel: 3.8.
+ * See user_namespaces(7), subuid(5), subgid(5).
+ */
+int nsiso_spec_map_auto(struct nsiso_spec *spec,
+                        struct nsiso_error **reterr);
+
+/**
+ * Maps these ids. Excludes the other maps: see nsiso_spec_map_root.
+ *
+ * spec: is changed.
+ * users, user_count: ranges of user ids in any order, at least one; copied.
+ * groups, group_count: ranges of group ids, likewise.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL, naming the ranges: a NULL, no range, an empty one, ids beyond 4294967294,
+ * ranges that share an id inside or outside, more than 340 lines or a page of text after joining
+ * neighbours. MT-Safe race:spec. Who maps just its own user and group needs nothing. More is written
+ * by a caller with CAP_SETUID and CAP_SETGID, or else by newuidmap(1) and newgidmap(1), if /etc/subuid
+ * and /etc/subgid grant it (-EPERM when a plan is made, if not). First kernel: 3.8. See
+ * user_namespaces(7).
+ */
+int nsiso_spec_map_ids(struct nsiso_spec *spec,
+                       const struct nsiso_id_range *users,
+                       size_t user_count,
+                       const struct nsiso_id_range *groups,
+                       size_t group_count,
+                       struct nsiso_error **reterr);
+
+/**
+ * Sets the host name inside. Needs NSISO_NEWUTS.
+ *
+ * spec: is changed.
+ * name: copied; more than 64 bytes are refused when a plan is made.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Needs no more than the uts namespace itself. First
+ * kernel: 2.6.19. See sethostname(2), uts_namespaces(7).
+ */
+int nsiso_spec_hostname(struct nsiso_spec *spec,
+                        const char *name,
+                        struct nsiso_error **reterr);
+
+/**
+ * Sets the NIS domain name inside; otherwise as nsiso_spec_hostname. See setdomainname(2).
+ */
+int nsiso_spec_domainname(struct nsiso_spec *spec, const char *name, struct nsiso_error **reterr);
+
+/**
+ * Sets a clock forward inside, or back. Needs NSISO_NEWTIME.
+ *
+ * spec: is changed. Each clock has an offset of its own.
+ * clock: NSISO_CLOCK_MONOTONIC or NSISO_CLOCK_BOOTTIME.
+ * seconds: negative to go back, but not to before 0; the kernel refuses that at the start (-ERANGE).
+ * nanoseconds: on top of the seconds; 1000000000 and more are refused when a plan is made.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or another clock. MT-Safe race:spec. Needs no more than the
+ * time namespace itself. First kernel: 5.6. See time_namespaces(7).
+ */
+int nsiso_spec_time_offset(struct nsiso_spec *spec,
+                           int clock,
+                           int64_t seconds,
+                           uint32_t nanoseconds,
+                           struct nsiso_error **reterr);
+
+/**
+ * Mounts a /proc that shows the new pid namespace. Needs NSISO_NEWPID and NSISO_NEWNS.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no more than the namespaces
+ * themselves; an ordinary user's start is -EPERM where parts of the caller's own /proc are covered. First
+ * kernel: 2.6.24. See proc(5), pid_namespaces(7).
+ */
+int nsiso_spec_proc(struct nsiso_spec *spec,
+                    struct nsiso_error **reterr);
+
+/**
+ * Leaves lo down in a new net namespace, as the kernel makes it.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege and no kernel feature. See
+ * network_namespaces(7).
+ */
+int nsiso_spec_loopback_down(struct nsiso_spec *spec,
+                             struct nsiso_error **reterr);
+
+/**
+ * Starts in this directory, as seen inside. A command's own (nsiso_command_cwd) wins.
+ *
+ * spec: is changed.
+ * path: copied.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Needs the right to enter it, with the ids that the
+ * process will have. See chdir(2).
+ */
+int nsiso_spec_cwd(struct nsiso_spec *spec,
+                   const char *path,
+                   struct nsiso_error **reterr);
+
+/**
+ * Sets which permission bits the process does not give to new files, in place of the caller's.
+ *
+ * spec: is changed.
+ * mask: bits beyond 0777 are refused when a plan is made.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See umask(2).
+ */
+int nsiso_spec_umask(struct nsiso_spec *spec, mode_t mask, struct nsiso_error **reterr);
+
+/**
+ * Becomes this user: real, effective, saved and file system id.
+ *
+ * spec: is changed.
+ * uid: as numbered inside.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. A process of it needs CAP_SETUID in its user
+ * namespace, which it has in a new one that maps the id; an id that is not mapped is -EINVAL at the
+ * start. It is started from a copy of the caller, as with nsiso_spec_own_memory. See setresuid(2).
+ */
+int nsiso_spec_uid(struct nsiso_spec *spec,
+                   uid_t uid,
+                   struct nsiso_error **reterr);
+
+/**
+ * Becomes this group; otherwise as nsiso_spec_uid, with CAP_SETGID. See setresgid(2).
+ */
+int nsiso_spec_gid(struct nsiso_spec *spec, gid_t gid, struct nsiso_error **reterr);
+
+/**
+ * Has these supplementary groups, in place of the caller's.
+ *
+ * spec: is changed.
+ * groups: as numbered inside; copied. NULL if there are none.
+ * count: how many; 0 for no supplementary groups at all.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or groups while count is not 0. MT-Safe race:spec. Otherwise as
+ * nsiso_spec_gid; a user namespace in which the process maps its own single group has given this up
+ * (-EPERM at the start). See setgroups(2), user_namespaces(7).
+ */
+int nsiso_spec_groups(struct nsiso_spec *spec,
+                      const gid_t *groups,
+                      size_t count,
+                      struct nsiso_error **reterr);
+
+/**
+ * Leads a session of its own, without a terminal.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See setsid(2).
+ */
+int nsiso_spec_new_session(struct nsiso_spec *spec, struct nsiso_error **reterr);
+
+/**
+ * Joins a process group of the caller's session. Excludes nsiso_spec_new_session and
+ * nsiso_spec_controlling_terminal.
+ *
+ * spec: is changed.
+ * pgid: the group as the process sees it, or 0 for one of its own. Another one than that is refused when
+ * a plan is made for a command that is kept from its terminal (see nsiso_spec).
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or pgid is negative. A group that is not there is -EPERM at the
+ * start. MT-Safe race:spec. Needs no privilege. See setpgid(2).
+ */
+int nsiso_spec_process_group(struct nsiso_spec *spec,
+                             pid_t pgid,
+                             struct nsiso_error **reterr);
+
+/**
+ * Leads a session of its own that has this terminal.
+ *
+ * spec: is changed.
+ * number: of a terminal's descriptor as the command sees it: 0, or what nsiso_command_fd or
+ * nsiso_command_keep put there.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or number is negative. At the start -ENOTTY is no terminal, and
+ * -EPERM one that is another session's already. MT-Safe race:spec. Needs no privilege. See ioctl_tty(2),
+ * TIOCSCTTY.
+ */
+int nsiso_spec_controlling_terminal(struct nsiso_spec *spec,
+                                    int number,
+                                    struct nsiso_error **reterr);
+
+/**
+ * Sets a resource limit. Limits of different resources add up; two of one resource, and a soft limit
+ * above its hard one, are refused when a plan is made.
+ *
+ * spec: is changed.
+ * resource: RLIMIT_* of sys/resource.h; one that the kernel does not know is -EINVAL at the start.
+ * soft, hard: in the resource's own unit; all bits set (RLIM_INFINITY) for no limit.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Raising a hard limit needs CAP_SYS_RESOURCE
+ * in the initial user namespace, so with NSISO_NEWUSER nobody can (-EPERM at the start). See
+ * prlimit(2).
+ */
+int nsiso_spec_rlimit(struct nsiso_spec *spec,
+                      uint32_t resource,
+                      uint64_t soft,
+                      uint64_t hard,
+                      struct nsiso_error **reterr);
+
+/**
+ * Sets how willingly the kernel ends the process when memory runs out.
+ *
+ * spec: is changed.
+ * score: from -1000 (never) to 1000 (first); others are refused when a plan is made.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Going below the caller's own lowest needs
+ * CAP_SYS_RESOURCE in the initial user namespace, as with nsiso_spec_rlimit (-EACCES at the start).
+ * See proc_pid_oom_score_adj(5).
+ */
+int nsiso_spec_oom_score_adj(struct nsiso_spec *spec, int score, struct nsiso_error **reterr);
+
+/**
+ * Lets the process and its descendants gain no privilege by executing: setuid bits and file
+ * capabilities have no effect for them.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. First kernel: 3.5. See
+ * prctl(2), PR_SET_NO_NEW_PRIVS.
+ */
+int nsiso_spec_no_new_privs(struct nsiso_spec *spec,
+                            struct nsiso_error **reterr);
+
+/**
+ * Gives up when the set-up takes longer: from nsiso_spawn's begin until the command executes.
+ * Without it there is no limit.
+ *
+ * spec: is changed.
+ * milliseconds: how long; 0 leaves it no time. For nsiso_spawn_held, the time until nsiso_held_release
+ * has returned, the caller's own in between included.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. The start is then -ETIMEDOUT, and nothing is left of it.
+ * MT-Safe race:spec.
+ */
+int nsiso_spec_timeout(struct nsiso_spec *spec,
+                       uint64_t milliseconds,
+                       struct nsiso_error **reterr);
+
+/**
+ * Starts from a copy of the caller's memory, as fork(2) does: the way where a child cannot share
+ * it (valgrind, qemu-user). The results are the same; the cost grows with the caller.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See clone(2), CLONE_VM.
+ */
+int nsiso_spec_own_memory(struct nsiso_spec *spec,
+                          struct nsiso_error **reterr);
 
 /**
  * The library's version at run time, for instance "0.1.0". The string lives for ever. Cannot fail.

@@ -6,8 +6,13 @@
 
 mod boundary;
 mod calls;
+mod command;
 mod error;
+mod held;
 mod kind;
 mod links;
+mod plan;
 mod probe;
+mod process;
+mod spec;
 pub mod version;

@@ -1,8 +1,19 @@
-"""Linux namespaces as a library: create, join and inspect them from Python.
+r"""Linux namespaces as a library: create, join and inspect them from Python.
+
+A command in namespaces, with the arguments of :mod:`subprocess` and those of a :class:`Spec`:
+
+    >>> import nsiso
+    >>> box = nsiso.Spec("user,pid,mnt,uts", map_root=True, hostname="box", proc=True)
+    >>> nsiso.run("hostname; id -u; echo $$", shell=True, spec=box, capture_output=True, text=True).stdout
+    'box\n0\n1\n'
+
+:class:`Popen` is a ``subprocess.Popen`` with a spec; ``run`` and ``check_output`` are theirs as well.
+``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``plan``
+and ``probe`` for the shell.
 
 The documented calls, as the manual has them:
 
-    >>> import nsiso, os
+    >>> import os
     >>> pid = nsiso.clone(lambda: 7, nsiso.Kind.USER | nsiso.Kind.UTS)
     >>> os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     7
@@ -20,6 +31,10 @@ from ._errors import Error
 from ._inspect import Answer, KindInfo, Link, kinds, links, probe, same
 from ._kind import NS, Kind
 from ._nsiso import VERSION
+from ._plan import Plan, Step
+from ._popen import Popen, Usage
+from ._run import check_output, run
+from ._spec import Spec
 
 __version__ = VERSION
 
@@ -30,11 +45,18 @@ __all__ = [
     "Kind",
     "KindInfo",
     "Link",
+    "Plan",
+    "Popen",
+    "Spec",
+    "Step",
+    "Usage",
     "__version__",
+    "check_output",
     "clone",
     "kinds",
     "links",
     "probe",
+    "run",
     "same",
     "setns",
     "unshare",

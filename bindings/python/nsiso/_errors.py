@@ -1,7 +1,7 @@
 """What a failure says: step, object, errno, cause and remedy."""
 
 import errno as _errno
-from typing import Any
+from typing import Any, Optional, Union
 
 
 class Error(OSError):
@@ -9,7 +9,9 @@ class Error(OSError):
 
     Attributes:
         errno: the kernel's errno.
-        strerror: all of the story in one line.
+        strerror: all of the story in one line; for a command or directory that could not be used, the
+            errno's own words, as :mod:`subprocess` has them.
+        filename: that command or directory; else ``None``.
         step: what was being done, for instance ``"setns"``.
         object: what it was done to, for instance ``"fd 7"``; may be empty.
         cause: why it failed: a short phrase that stays the same from release to release.
@@ -21,12 +23,22 @@ class Error(OSError):
     cause: str
     remedy: str
 
-    def __new__(cls, errno: int, message: str, *story: str) -> "Error":
+    def __new__(cls, errno: int, message: str, *story: Any) -> "Error":
         """Picks the subclass for this errno."""
-        return super().__new__(_CLASSES.get(errno, cls) if cls is Error else cls, errno, message)
+        chosen = _CLASSES.get(errno, cls) if cls is Error else cls
+        # OSError takes its arguments here, once there is a __new__.
+        return super().__new__(chosen, errno, message, story[4] if len(story) > 4 else None)
 
-    def __init__(self, errno: int, message: str, step: str, object: str, cause: str, remedy: str) -> None:
-        # OSError takes its two arguments in __new__, once there is one.
+    def __init__(
+        self,
+        errno: int,
+        message: str,
+        step: str,
+        object: str,
+        cause: str,
+        remedy: str,
+        filename: Union[str, bytes, None] = None,
+    ) -> None:
         self.step = step
         self.object = object
         self.cause = cause
@@ -34,7 +46,8 @@ class Error(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with the whole story."""
-        return Error, (self.errno, self.strerror, self.step, self.object, self.cause, self.remedy)
+        story = (self.step, self.object, self.cause, self.remedy, self.filename)
+        return Error, (self.errno, self.strerror, *story)
 
 
 class PermissionDenied(Error, PermissionError):
@@ -43,6 +56,10 @@ class PermissionDenied(Error, PermissionError):
 
 class NotFound(Error, FileNotFoundError):
     """ENOENT."""
+
+
+class NotADirectory(Error, NotADirectoryError):
+    """ENOTDIR."""
 
 
 class ProcessGone(Error, ProcessLookupError):
@@ -57,11 +74,30 @@ class Exists(Error, FileExistsError):
     """EEXIST."""
 
 
-_CLASSES: dict[int, type[Error]] = {
+class NotNow(Error, BlockingIOError):
+    """EAGAIN: for instance a limit on processes."""
+
+
+class TimedOut(Error, TimeoutError):
+    """ETIMEDOUT."""
+
+
+_CLASSES: dict[Optional[int], type[Error]] = {
     _errno.EPERM: PermissionDenied,
     _errno.EACCES: PermissionDenied,
     _errno.ENOENT: NotFound,
+    _errno.ENOTDIR: NotADirectory,
     _errno.ESRCH: ProcessGone,
     _errno.ECHILD: NoChild,
     _errno.EEXIST: Exists,
+    _errno.EAGAIN: NotNow,
+    _errno.ETIMEDOUT: TimedOut,
 }
+
+
+def one_line(error: Error) -> str:
+    """Tell the whole story of any error of ours in one line."""
+    if error.filename is None:
+        return str(error.strerror)
+    why = f", because {error.cause}: {error.remedy}" if error.remedy else ""
+    return f"{error.step} ({error.filename!r}): {error.strerror}{why}"

@@ -5,6 +5,8 @@ mod calls;
 mod error;
 mod fork;
 mod inspect;
+mod spawn;
+mod spec;
 
 use pyo3::prelude::*;
 
@@ -17,6 +19,10 @@ mod _nsiso {
     use crate::fork::clone;
     #[pymodule_export]
     use crate::inspect::{kinds, links, probe, same};
+    #[pymodule_export]
+    use crate::spawn::Process;
+    #[pymodule_export]
+    use crate::spec::Spec;
     #[pymodule_export]
     const VERSION: &str = nsiso::VERSION;
 }

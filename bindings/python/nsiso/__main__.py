@@ -1,0 +1,7 @@
+"""What ``python -m nsiso`` does."""
+
+import sys
+
+from ._cli import main
+
+sys.exit(main())

@@ -1,0 +1,267 @@
+"""What the shell can ask: run a command in namespaces, tell the plan of it, probe what is allowed here."""
+
+import argparse
+import contextlib
+import errno
+import json
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, Optional
+
+from ._errors import Error, one_line
+from ._inspect import Answer, probe
+from ._kind import text
+from ._popen import Popen
+from ._spec import Spec
+
+# As env(1), nohup(1) and timeout(1) have them.
+SET_UP_FAILED = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+SIGNALLED = 128
+
+_ABOUT = "Linux namespaces: run a command in them, tell in which steps, probe what is allowed here."
+_USAGE = "[option ...] -- COMMAND [ARGUMENT ...]"
+_EXAMPLES = """examples:
+  nsiso run --unshare user,pid,mnt --map-root --proc -- ps aux
+  nsiso run --join 1234:net,uts -- ip address
+  nsiso plan --unshare user,uts --map-root --hostname box -- hostname
+  nsiso probe --json
+"""
+_RUN = """exit status:
+  the command's own; 128 and the signal's number if a signal ended it
+  125  the set-up failed, and one line on stderr says at which step and why
+  126  the command cannot be executed
+  127  there is no such command
+
+examples:
+  nsiso run --unshare user,pid,mnt --map-root --proc -- ps aux
+  nsiso run --unshare user,net --map-root -- ip address
+  nsiso run --unshare user,time --map-root --time-offsets boottime=86400 -- uptime
+  nsiso run --join /run/netns/blue --rlimits nofile=64:64 -- sh
+"""
+_PLAN = """The plan is made without privilege, and nothing is done.
+
+example:
+  nsiso plan --unshare user,uts --map-root --hostname box -- hostname
+"""
+_PROBE = """Each kind is tried in a child that ends at once.
+
+example:
+  nsiso probe --json
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with a status that tells a wrong option from what a command says."""
+
+    status = 2
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(self.status, f"{self.prog}: {message}\n")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Do what the arguments say and return the exit status."""
+    parser = _Parser(prog="nsiso", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_Format)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{run,plan,probe}")
+    run = _verb(verbs, "run", f"nsiso run {_USAGE}", "run a command in namespaces", _RUN)
+    run.status = SET_UP_FAILED
+    plan = _verb(
+        verbs,
+        "plan",
+        f"nsiso plan [--json] {_USAGE}",
+        "tell in which steps a command would be started",
+        _PLAN,
+    )
+    asks = _verb(verbs, "probe", "nsiso probe [--json]", "tell which namespaces can be created here", _PROBE)
+    for verb in (run, plan):
+        _add_spec(verb)
+        verb.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    for verb in (plan, asks):
+        verb.add_argument("--json", action="store_true", help="as data")
+    known, unknown = parser.parse_known_args(argv)
+    given = vars(known)
+    name = given.pop("verb")
+    if unknown:
+        verbs.choices[name].error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        if name == "probe":
+            return _probe(given["json"])
+        return _run(run, given) if name == "run" else _plan(plan, given)
+    except Error as error:
+        return _refused(error)
+    except BrokenPipeError:
+        # Whoever read this has seen enough; nothing more is to be written at the end either.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return SIGNALLED + signal.SIGPIPE
+
+
+def _run(parser: _Parser, given: dict[str, Any]) -> int:
+    command = _command(given)
+    if not command:
+        parser.error("there is no command")
+    # As a shell would: the command gets the descriptors that were meant for it.
+    child: Popen[bytes] = Popen(command, spec=_spec(parser, given), close_fds=False)
+    # The terminal sends these to the command as well, which decides what they mean.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: child.send_signal(number))
+    status = child.wait()
+    return status if status >= 0 else SIGNALLED - status
+
+
+def _plan(parser: _Parser, given: dict[str, Any]) -> int:
+    as_data = given.pop("json")
+    command = _command(given) or ["true"]
+    plan = _spec(parser, given).plan(command)
+    print(json.dumps([step._asdict() for step in plan], indent=2) if as_data else plan, flush=True)
+    return 0
+
+
+def _probe(as_data: bool) -> int:
+    answers = probe().values()
+    if as_data:
+        rows = [
+            {"kind": text(answer.kind), **{key: getattr(answer, key) for key in _ANSWER}}
+            for answer in answers
+        ]
+        print(json.dumps(rows, indent=2), flush=True)
+    else:
+        print("\n".join(f"{text(answer.kind):8}{_told(answer)}" for answer in answers), flush=True)
+    return 0
+
+
+_ANSWER = ("allowed", "with_user", "cause", "remedy")
+
+
+def _told(answer: Answer) -> str:
+    if answer.allowed:
+        return "with a new user namespace" if answer.with_user else "yes"
+    return f"no: {answer.cause}: {answer.remedy}" if answer.cause else "no"
+
+
+def _refused(error: Error) -> int:
+    print(f"nsiso: {one_line(error)}", file=sys.stderr)
+    if error.step != "exec":
+        return SET_UP_FAILED
+    return NOT_FOUND if error.errno in (errno.ENOENT, errno.ENOTDIR) else NOT_EXECUTABLE
+
+
+def _command(given: dict[str, Any]) -> list[str]:
+    words: list[str] = given.pop("command")
+    return words[1:] if words[:1] == ["--"] else words
+
+
+def _spec(parser: _Parser, given: dict[str, Any]) -> Spec:
+    try:
+        return Spec(**given)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+
+
+def _join(word: str) -> Any:
+    """``PID:KINDS``, or a path."""
+    pid, colon, kinds = word.partition(":")
+    return (int(pid), kinds) if colon and pid.isdigit() else word
+
+
+def _ids(word: str) -> tuple[int, ...]:
+    return tuple(map(int, word.split(":")))
+
+
+def _numbers(word: str) -> list[int]:
+    return [int(number) for number in word.split(",") if number]
+
+
+def _offset(word: str) -> tuple[str, float]:
+    clock, _, seconds = word.partition("=")
+    return clock, float(seconds) if "." in seconds else int(seconds)
+
+
+def _limit(word: str) -> tuple[int, tuple[int, int]]:
+    name, _, limits = word.partition("=")
+    soft, _, hard = limits.partition(":")
+    number = getattr(resource, f"RLIMIT_{name.upper()}", None)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"there is no limit called {name!r}")
+    return number, (_bound(soft), _bound(hard or soft))
+
+
+def _bound(word: str) -> int:
+    return resource.RLIM_INFINITY if word == "unlimited" else int(word)
+
+
+def _octal(word: str) -> int:
+    return int(word, 8)
+
+
+_SWITCH = {"action": "store_true"}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "unshare": {"metavar": "KINDS", "help": "new namespaces: user,pid,mnt,uts,ipc,net,cgroup,time"},
+    "join": {
+        "metavar": "PID:KINDS|PATH",
+        "action": "append",
+        "type": _join,
+        "help": "a process's namespaces, or the one that a path leads to",
+    },
+    "map_root": {**_SWITCH, "help": "you are root inside"},
+    "map_current": {**_SWITCH, "help": "you keep your ids inside"},
+    "map_auto": {**_SWITCH, "help": "root inside, and all ids that /etc/subuid and /etc/subgid grant"},
+    "uid_map": {"metavar": "INSIDE:OUTSIDE:COUNT", "action": "append", "type": _ids, "help": "users"},
+    "gid_map": {"metavar": "INSIDE:OUTSIDE:COUNT", "action": "append", "type": _ids, "help": "groups"},
+    "hostname": {"metavar": "NAME", "help": "the host name inside"},
+    "domainname": {"metavar": "NAME", "help": "the NIS domain name inside"},
+    "proc": {**_SWITCH, "help": "mount a /proc that shows the new pid namespace"},
+    "loopback": {"action": "store_false", "help": "lo stays down in a new net namespace"},
+    "time_offsets": {
+        "metavar": "CLOCK=SECONDS",
+        "action": "append",
+        "type": _offset,
+        "help": "set boottime or monotonic forward",
+    },
+    "cwd": {"metavar": "DIRECTORY", "help": "where the command starts"},
+    "umask": {"metavar": "OCTAL", "type": _octal, "help": "its umask"},
+    "uid": {"metavar": "NUMBER", "type": int, "help": "its user, as numbered inside"},
+    "gid": {"metavar": "NUMBER", "type": int, "help": "its group"},
+    "groups": {"metavar": "NUMBER,...", "type": _numbers, "help": "its supplementary groups"},
+    "new_session": {**_SWITCH, "help": "it leads a session of its own"},
+    "process_group": {"metavar": "NUMBER", "type": int, "help": "it joins this process group; 0: its own"},
+    "controlling_terminal": {"metavar": "FD", "type": int, "help": "the terminal of its own session"},
+    "rlimits": {
+        "metavar": "NAME=SOFT:HARD",
+        "action": "append",
+        "type": _limit,
+        "help": "a resource limit, nofile=64:1024 or core=unlimited",
+    },
+    "oom_score_adj": {"metavar": "NUMBER", "type": int, "help": "-1000 to 1000"},
+    "no_new_privs": {**_SWITCH, "help": "executing gives it no privilege"},
+    "setup_timeout": {"metavar": "SECONDS", "type": float, "help": "give up when the set-up takes longer"},
+    "own_memory": {**_SWITCH, "help": "start from a copy of this process, as fork does"},
+}
+
+
+class _Format(argparse.RawDescriptionHelpFormatter):
+    """Wide enough for the options and what they mean."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=36, width=100)
+
+
+def _verb(verbs: Any, name: str, usage: str, about: str, more: str) -> _Parser:
+    verb: _Parser = verbs.add_parser(
+        name, help=about, description=about, usage=usage, epilog=more, formatter_class=_Format
+    )
+    return verb
+
+
+def _add_spec(parser: _Parser) -> None:
+    for option, how in OPTIONS.items():
+        flag = option.replace("_", "-") if option != "loopback" else "no-loopback"
+        parser.add_argument(f"--{flag}", dest=option, default=argparse.SUPPRESS, **how)

@@ -1,0 +1,123 @@
+"""What the options are called and take, for type checkers."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    NamedTuple,
+    Optional,
+    Protocol,
+    TypedDict,
+    Union,
+    runtime_checkable,
+)
+
+from ._kind import Kind
+
+if TYPE_CHECKING:
+    from ._spec import Spec
+
+
+class HasFileno(Protocol):
+    """A file, a socket, a namespace: anything with a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        ...
+
+
+@runtime_checkable
+class HasPidfd(Protocol):
+    """A process that is known by its pidfd, such as a :class:`nsiso.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def pidfd(self) -> Optional[int]:
+        """Its descriptor, if the kernel has such."""
+        ...
+
+
+class Join(NamedTuple):
+    """One join of a spec: what, and with a process which of its namespaces."""
+
+    target: Union[int, str, bytes, HasFileno, HasPidfd]
+    kinds: Kind
+
+
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+Args = Union[Path, Sequence[Path]]
+KindsLike = Union[Kind, int, str]
+JoinLike = Union[Join, Path, HasFileno, tuple[Union[int, HasFileno, HasPidfd], KindsLike]]
+Ids = Iterable[tuple[int, int, int]]
+OffsetLike = Union[int, float, tuple[int, int]]
+File = Union[int, IO[Any], None]
+Pairs = Union[Mapping[str, OffsetLike], Iterable[tuple[str, OffsetLike]]]
+Limits = Union[Mapping[int, tuple[int, int]], Iterable[tuple[int, tuple[int, int]]]]
+
+
+class SpecOptions(TypedDict, total=False):
+    """The arguments of :class:`nsiso.Spec`."""
+
+    unshare: KindsLike
+    join: Union[JoinLike, Sequence[JoinLike]]
+    map_root: bool
+    map_current: bool
+    map_auto: bool
+    uid_map: Optional[Ids]
+    gid_map: Optional[Ids]
+    hostname: Union[str, bytes, None]
+    domainname: Union[str, bytes, None]
+    proc: bool
+    loopback: bool
+    time_offsets: Optional[Pairs]
+    cwd: Optional[Path]
+    umask: Optional[int]
+    uid: Optional[int]
+    gid: Optional[int]
+    groups: Optional[Iterable[int]]
+    new_session: bool
+    process_group: Optional[int]
+    controlling_terminal: Optional[int]
+    rlimits: Optional[Limits]
+    oom_score_adj: Optional[int]
+    no_new_privs: bool
+    setup_timeout: Optional[float]
+    own_memory: bool
+
+
+class ProcessOptions(SpecOptions, total=False):
+    """The keyword arguments of :class:`nsiso.Popen`, without those that decide between text and bytes."""
+
+    bufsize: int
+    executable: Optional[Path]
+    stdin: File
+    stdout: File
+    stderr: File
+    preexec_fn: Optional[Callable[[], Any]]
+    close_fds: bool
+    shell: bool
+    env: Union[Mapping[str, Path], Mapping[bytes, Path], None]
+    restore_signals: bool
+    start_new_session: bool
+    pass_fds: Iterable[int]
+    user: Union[str, int, None]
+    group: Union[str, int, None]
+    extra_groups: Optional[Iterable[Union[str, int]]]
+    pipesize: int
+    spec: Optional["Spec"]
+    kill_on_drop: bool
+
+
+class RunOptions(ProcessOptions, total=False):
+    """The keyword arguments of :func:`nsiso.run` but these and its input."""
+
+    capture_output: bool
+    timeout: Optional[float]
+    check: bool

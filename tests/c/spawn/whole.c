@@ -1,0 +1,185 @@
+/* Is every function of spec, command, process, held and plan clean under a checker of memory and descriptors? Calls
+ * each of them, as it is meant and as it is refused, and frees all.
+ *
+ *   whole [own_memory|valgrind]
+ *
+ * own_memory: starts from copies of this process. valgrind: the same, without what valgrind 3.19 itself does not have
+ * (setdomainname, pidfd_open and with it held children).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "check.h"
+
+static bool own_memory, under_valgrind;
+
+/* Options that only a plan is made of: not every caller may start it. */
+static void describe(void)
+{
+    nsiso_spec *spec = new_spec(), *copy = NULL;
+    const gid_t groups[] = {7, 8, 9};
+    ok(nsiso_spec_unshare(spec, NSISO_NEWUSER | NSISO_NEWTIME | NSISO_NEWCGROUP, &error));
+    ok(nsiso_spec_map_current(spec, &error));
+    ok(nsiso_spec_time_offset(spec, NSISO_CLOCK_MONOTONIC, 5, 6, &error));
+    ok(nsiso_spec_time_offset(spec, NSISO_CLOCK_BOOTTIME, -1, 0, &error));
+    ok(nsiso_spec_join_pid(spec, getpid(), NSISO_NEWIPC, &error));
+    ok(nsiso_spec_join_path(spec, "/proc/self/ns/net", &error));
+    int uts = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+    ok(nsiso_spec_join_fd(spec, uts, &error));
+    CHECK(close(uts) == 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (under_valgrind) /* a plan does not ask what it is */
+        pidfd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok(nsiso_spec_join_pidfd(spec, pidfd, NSISO_NEWPID, &error));
+    CHECK(close(pidfd) == 0);
+    ok(nsiso_spec_uid(spec, getuid(), &error));
+    ok(nsiso_spec_gid(spec, getgid(), &error));
+    ok(nsiso_spec_groups(spec, groups, COUNT(groups), &error));
+    ok(nsiso_spec_process_group(spec, 0, &error));
+    ok(nsiso_spec_copy(spec, &copy, &error));
+    nsiso_spec_free(spec);
+
+    const char *const argv[] = {"a name", "an argument", "", NULL};
+    nsiso_command *command = new_command(argv);
+    nsiso_plan *plan = NULL;
+    ok(nsiso_plan_new(copy, command, 0, &plan, &error));
+    size_t length = 0;
+    for (size_t i = 0; i < nsiso_plan_count(plan); i++)
+        length += strlen(nsiso_plan_step(plan, i)) + 1;
+    CHECK(nsiso_plan_count(plan) > 10 && length == strlen(nsiso_plan_text(plan)));
+    CHECK(nsiso_plan_step(plan, nsiso_plan_count(plan)) == NULL);
+    /* The plan outlives what it was made of. */
+    nsiso_spec_free(copy);
+    nsiso_command_free(command);
+    CHECK(strncmp(nsiso_plan_step(plan, 0), "parent: clone", 13) == 0);
+    CHECK(nsiso_plan_free(plan) == NULL);
+
+    spec = new_spec();
+    command = new_command(argv);
+    ok(nsiso_spec_unshare(spec, NSISO_NEWUSER, &error));
+    ok(nsiso_spec_map_auto(spec, &error));
+    ok(nsiso_spec_controlling_terminal(spec, 0, &error));
+    ok(nsiso_spec_new_session(spec, &error));
+    ok(nsiso_spec_process_group(spec, 0, &error));
+    refused(EINVAL, "plan", nsiso_plan_new(spec, command, 0, &plan, &error));
+    refused(EINVAL, "nsiso_spec_hostname", nsiso_spec_hostname(spec, NULL, &error));
+    refused(EINVAL, "nsiso_command_cwd", nsiso_command_cwd(command, NULL, &error));
+    nsiso_spec_free(spec);
+    nsiso_command_free(command);
+}
+
+static nsiso_spec *everything_that_anybody_may(void)
+{
+    nsiso_spec *spec = new_spec();
+    const nsiso_id_range users = {0, getuid(), 1}, groups = {0, getgid(), 1};
+    ok(nsiso_spec_unshare(spec, NSISO_KINDS_ALL, &error));
+    ok(nsiso_spec_map_ids(spec, &users, 1, &groups, 1, &error));
+    ok(nsiso_spec_hostname(spec, "inside", &error));
+    if (!under_valgrind)
+        ok(nsiso_spec_domainname(spec, "domain", &error));
+    ok(nsiso_spec_time_offset(spec, NSISO_CLOCK_BOOTTIME, 1000, 1, &error));
+    ok(nsiso_spec_proc(spec, &error));
+    ok(nsiso_spec_loopback_down(spec, &error));
+    ok(nsiso_spec_cwd(spec, "/proc", &error));
+    ok(nsiso_spec_umask(spec, 027, &error));
+    ok(nsiso_spec_new_session(spec, &error));
+    ok(nsiso_spec_rlimit(spec, RLIMIT_CORE, 0, 0, &error));
+    ok(nsiso_spec_oom_score_adj(spec, 500, &error));
+    ok(nsiso_spec_no_new_privs(spec, &error));
+    ok(nsiso_spec_timeout(spec, 60000, &error));
+    if (own_memory)
+        ok(nsiso_spec_own_memory(spec, &error));
+    return spec;
+}
+
+static nsiso_command *a_command(void)
+{
+    const char *const argv[] = {"shell", "-c", "test \"$A\" = b && test \"$(hostname)\" = inside", NULL};
+    const char *const envp[] = {"A=b", "PATH=/usr/bin:/bin", NULL};
+    nsiso_command *command = new_command(argv);
+    ok(nsiso_command_executable(command, "/bin/sh", &error));
+    ok(nsiso_command_env(command, envp, &error));
+    ok(nsiso_command_cwd(command, "/", &error));
+    ok(nsiso_command_fd(command, 2, 9, &error));
+    ok(nsiso_command_null(command, 0, &error));
+    ok(nsiso_command_keep(command, 2, &error));
+    return command;
+}
+
+static void check_success(const nsiso_process *process)
+{
+    nsiso_wait wait;
+    nsiso_error *error = NULL;
+    CHECK(nsiso_process_wait(process, -1, &wait, sizeof wait, 0, &error) == 1 && error == NULL);
+    CHECK(wait.exit_code == 0 && wait.has_usage == 1);
+}
+
+static void hold(const nsiso_spec *spec, const nsiso_command *command)
+{
+    nsiso_process *process = NULL;
+    nsiso_held *held = NULL;
+    if (under_valgrind && nsiso_spawn_held(spec, command, 0, &held, NULL) == -ENOSYS)
+        return;
+    nsiso_held_free(held);
+    ok(nsiso_spawn_held(spec, command, 0, &held, &error));
+    CHECK(nsiso_held_pid(held) > 0 && nsiso_held_pidfd(held) > 2);
+    ok(nsiso_held_release(held, 0, &process, &error));
+    check_success(process);
+    nsiso_process_free(process);
+    ok(nsiso_spawn_held(spec, command, 0, &held, &error));
+    CHECK(nsiso_held_free(held) == NULL);
+    refused(EINVAL, "nsiso_held_release", nsiso_held_release(NULL, 0, &process, &error));
+}
+
+static void start(void)
+{
+    nsiso_spec *spec = everything_that_anybody_may();
+    nsiso_command *command = a_command();
+    nsiso_process *process = NULL;
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    CHECK(nsiso_process_pid(process) > 0 && nsiso_process_pidfd(process) > 2);
+    check_success(process);
+    refused(ESRCH, "signal", nsiso_process_kill(process, SIGTERM, 0, &error));
+    CHECK(nsiso_process_free(process) == NULL);
+    hold(spec, command);
+    nsiso_spec_free(spec);
+    nsiso_command_free(command);
+
+    /* An own root, a failing execution, and a child that does not end by itself. */
+    spec = new_spec();
+    if (own_memory)
+        ok(nsiso_spec_own_memory(spec, &error));
+    ok(nsiso_spec_unshare(spec, NSISO_NEWUSER, &error));
+    ok(nsiso_spec_map_root(spec, &error));
+    const char *const nowhere[] = {"/no/such/program", NULL}, *const sleeps[] = {"sleep", "600", NULL};
+    command = new_command(nowhere);
+    refused(ENOENT, "exec", nsiso_spawn(spec, command, 0, &process, &error));
+    nsiso_command_free(command);
+    command = new_command(sleeps);
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    CHECK(nsiso_process_wait(process, 10, NULL, 0, 0, NULL) == 0);
+    ok(nsiso_process_kill(process, SIGTERM, 0, &error));
+    CHECK(nsiso_process_wait(process, -1, NULL, 0, 0, NULL) == 1);
+    nsiso_process_free(process);
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    nsiso_process_kill_on_free(process);
+    nsiso_process_free(process);
+    nsiso_spec_free(spec);
+    nsiso_command_free(command);
+}
+
+int main(int argc, char **argv)
+{
+    under_valgrind = argc == 2 && strcmp(argv[1], "valgrind") == 0;
+    own_memory = under_valgrind || (argc == 2 && strcmp(argv[1], "own_memory") == 0);
+    alarm(120);
+    int fds = count_fds();
+    describe();
+    start();
+    CHECK(count_fds() == fds);
+    check_no_child();
+    return 0;
+}

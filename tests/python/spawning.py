@@ -1,0 +1,108 @@
+"""What do the tests of Spec and Popen share? Namespaces that they may make, ways to look at children."""
+
+import ctypes
+import os
+import platform
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nsiso
+from nsiso import Kind, Spec
+
+ROOT = os.geteuid() == 0
+# An ordinary user makes other namespaces by way of a user namespace.
+OWN: dict[str, Any] = {} if ROOT else {"map_root": True}
+
+
+def spec(kinds: str = "", **options: Any) -> Spec:
+    """A spec that the caller may use."""
+    if not ROOT:
+        options = {**OWN, **options}
+        kinds += ",user"
+    return Spec(kinds, **options)
+
+
+@contextmanager
+def running(spec: Spec, *args: str, **options: Any) -> Iterator["nsiso.Popen[bytes]"]:
+    """A child that has executed and waits, to be looked at from outside."""
+    command = args or ("sleep", "600")
+    with nsiso.Popen(command, spec=spec, **options) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def said(spec: Spec, line: str, **options: Any) -> str:
+    """What a line of shell says inside."""
+    output: str = nsiso.check_output(["sh", "-c", line], spec=spec, text=True, **options)
+    return output.strip()
+
+
+def field(pid: int, name: str) -> str:
+    """A field of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line for line in lines if line.startswith(f"{name}:")).partition(":")[2].strip()
+
+
+def differing(child: "nsiso.Popen[Any]") -> Kind:
+    """The kinds of namespace that a child does not share with this thread, as the kernel shows it."""
+    own = nsiso.links()
+    kinds = (link.kind for name, link in child.namespaces.items() if not name.endswith("_for_children"))
+    names = {link.kind: name for name, link in own.items() if not name.endswith("_for_children")}
+    different = Kind(0)
+    for kind in kinds:
+        if child.namespaces[names[kind]] != own[names[kind]]:
+            different |= kind
+    return different
+
+
+def children() -> set[int]:
+    """The processes that this one has made and not waited for."""
+    me = str(os.getpid())
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent(path) == me}
+
+
+def _parent(process: Path) -> str:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open, beside the one that counts them."""
+    return len(os.listdir("/proc/self/fd")) - 1
+
+
+def script(code: str, *, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
+    """Run code in an interpreter of its own, whose threads and handlers are nobody else's."""
+    here = str(Path(__file__).parent)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {here!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def stall() -> None:
+    """From now on, a child of this thread that makes a session of its own hangs there until it is killed.
+
+    A seccomp filter leaves the answer to a listener who never gives one.
+    """
+    seccomp, setsid = {"x86_64": (317, 112), "aarch64": (277, 157)}[platform.machine()]
+    load, equal, answer, notify, allow = 0x20, 0x15, 0x06, 0x7FC0_0000, 0x7FFF_0000
+    lines = [(load, 0, 0, 0), (equal, 0, 1, setsid), (answer, 0, 0, notify), (answer, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    set_no_new_privs, filter_mode, new_listener = 38, 1, 8
+    assert libc.prctl(set_no_new_privs, 1, 0, 0, 0) == 0
+    assert libc.syscall(seccomp, filter_mode, new_listener, program) >= 0, os.strerror(ctypes.get_errno())
