@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 /// Numbers of capabilities, which are bits in a set (capabilities(7)).
 pub const CAP_SETGID: u32 = 6;
@@ -9,32 +11,219 @@ pub const CAP_SETGID: u32 = 6;
 pub const CAP_SETUID: u32 = 7;
 /// See [`CAP_SETGID`].
 pub const CAP_SYS_ADMIN: u32 = 21;
+/// See [`CAP_SETGID`].
+pub const CAP_SETFCAP: u32 = 31;
+
+/// The link of the initial user namespace, which has this number on every kernel.
+const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
+/// Directories of proc that can never have entries: what is mounted on them hides nothing.
+const EMPTY_IN_PROC: [&str; 3] = ["/sys/fs/binfmt_misc", "/fs/nfsd", "/openprom"];
 
 /// Whether a capability is effective in the caller's user namespace.
 pub fn has_capability(number: u32) -> bool {
-    status_field("CapEff:")
-        .and_then(|text| u64::from_str_radix(&text, 16).ok())
-        .is_some_and(|set| set & (1 << number) != 0)
+    Machine::here().has_capability(number)
 }
 
-/// Whether the root directory is another than the mount namespace's: then no line of mountinfo is for `/`.
-pub fn is_chrooted() -> bool {
-    fs::read("/proc/thread-self/mountinfo").is_ok_and(|table| {
-        !table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(b"/"))
-    })
+/// The machine and the calling thread as a proc file system tells of them.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    proc: PathBuf,
 }
 
-/// Whether this thread's user namespace has no map yet: nobody in it may make another one.
-pub fn is_unmapped() -> bool {
-    fs::read("/proc/thread-self/uid_map").is_ok_and(|map| map.is_empty())
+impl Machine {
+    /// This one.
+    pub fn here() -> Machine {
+        Machine::at("/proc")
+    }
+
+    /// One whose proc is this directory, mounted or made up.
+    pub fn at(proc: impl Into<PathBuf>) -> Machine {
+        Machine { proc: proc.into() }
+    }
+
+    /// Where a file of proc is; the caller's own are below `thread-self`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.proc.join(name)
+    }
+
+    /// A file's text; `None` when it cannot be read, for whatever reason.
+    pub fn read(&self, name: &str) -> Option<String> {
+        fs::read(self.path(name)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Whether a capability is effective in the caller's user namespace. What cannot be read counts as no.
+    pub fn has_capability(&self, number: u32) -> bool {
+        self.status("CapEff:")
+            .and_then(|set| u64::from_str_radix(&set, 16).ok())
+            .is_some_and(|set| set & (1 << number) != 0)
+    }
+
+    /// Whether the caller is root of the whole machine, whom no switch about ordinary users concerns.
+    pub fn is_privileged(&self) -> bool {
+        self.is_in_initial_user_namespace() && self.has_capability(CAP_SYS_ADMIN)
+    }
+
+    /// Whether programs that the caller starts gain nothing from being setuid.
+    pub fn has_no_new_privs(&self) -> bool {
+        self.status("NoNewPrivs:").is_some_and(|value| value == "1")
+    }
+
+    /// Whether a seccomp filter looks at the caller's system calls, or a security module has put it into a profile.
+    pub fn is_confined(&self) -> bool {
+        let has_filter = self.status("Seccomp:").is_some_and(|mode| mode != "0");
+        let label = self.read("thread-self/attr/current").unwrap_or_default();
+        let label = label.trim_matches(['\0', '\n']);
+        has_filter || !(label.is_empty() || label == "unconfined")
+    }
+
+    /// Whether the caller is in the user namespace that the machine started with.
+    pub fn is_in_initial_user_namespace(&self) -> bool {
+        fs::read_link(self.path("thread-self/ns/user"))
+            .is_ok_and(|link| link.to_str() == Some(INITIAL_USER_NAMESPACE))
+    }
+
+    /// Whether the root directory is no mount point: then no line of mountinfo is for `/`, and it is not the
+    /// mount namespace's either.
+    pub fn root_is_no_mount(&self) -> bool {
+        self.mounts().is_some_and(|mounts| mounts.iter().all(|mount| mount.point != "/"))
+    }
+
+    /// How many mounts the caller sees below its root directory.
+    pub fn visible_mounts(&self) -> Option<usize> {
+        self.mounts().map(|mounts| mounts.len())
+    }
+
+    /// Whether the caller's ids stand for nobody in its own user namespace: nobody in it may then make another one.
+    pub fn is_unmapped(&self) -> bool {
+        let has_none = |id: Option<u64>, file: &str| {
+            id.zip(self.map(file)).is_some_and(|(id, map)| {
+                !map.iter().any(|[inside, _, count]| (*inside..inside + count).contains(&id))
+            })
+        };
+        has_none(self.effective("Uid:"), "thread-self/uid_map")
+            || has_none(self.effective("Gid:"), "thread-self/gid_map")
+    }
+
+    /// Whether the caller's effective user is 0 in its user namespace.
+    pub fn is_user_0(&self) -> bool {
+        self.effective("Uid:") == Some(0)
+    }
+
+    /// The lines of a map, `[inside, outside, count]`; empty until it is written.
+    pub fn map(&self, file: &str) -> Option<Vec<[u64; 3]>> {
+        let line = |line: &str| {
+            let mut numbers = line.split_whitespace().map(|number| number.parse().ok());
+            Some([numbers.next()??, numbers.next()??, numbers.next()??])
+        };
+        self.read(file)?.lines().map(line).collect()
+    }
+
+    /// Whether setgroups(2) is switched off in the caller's user namespace, and so in all below it.
+    pub fn denies_setgroups(&self) -> bool {
+        self.read("thread-self/setgroups").is_some_and(|word| word.trim() == "deny")
+    }
+
+    /// Whether the caller's own files in proc are root's, because its memory may not be dumped.
+    pub fn is_undumpable(&self) -> bool {
+        // The directory is the caller's in any case, the files in it are not.
+        let owner = |name: &str| fs::metadata(self.path(name)).map(|file| file.uid()).ok();
+        let (own, files) = (owner("thread-self"), owner("thread-self/environ"));
+        own.is_some() && files.is_some() && own != files
+    }
+
+    /// Debian's and Ubuntu's own switch; elsewhere the file is not there.
+    pub fn sysctl_forbids_users(&self) -> bool {
+        self.read("sys/kernel/unprivileged_userns_clone").is_some_and(|value| value.trim() == "0")
+    }
+
+    /// Ubuntu's own switch (23.10): a user namespace of an ordinary user is refused, or gives no power.
+    pub fn apparmor_restricts_users(&self) -> bool {
+        self.read("sys/kernel/apparmor_restrict_unprivileged_userns").is_some_and(|value| value.trim() == "1")
+    }
+
+    /// `user.max_KIND_namespaces` of the caller's own user namespace.
+    pub fn limit(&self, kind: &str) -> Option<u64> {
+        self.read(&format!("sys/user/max_{kind}_namespaces"))?.trim().parse().ok()
+    }
+
+    /// In how many pid namespaces the caller has a number, as far out as this proc looks.
+    pub fn pid_levels(&self) -> usize {
+        self.status("NSpid:").map_or(0, |numbers| numbers.split_whitespace().count())
+    }
+
+    /// What stands between the caller and a proc of its own in a new user namespace: the kernel gives one only to
+    /// those who see another in full. `None` when one is seen so.
+    pub fn proc_is_masked(&self) -> Option<String> {
+        let Some(mounts) = self.mounts() else { return Some("/proc is not mounted".to_owned()) };
+        let mut obstacle = None;
+        for proc in mounts.iter().filter(|mount| mount.fstype == "proc" && mount.root == "/") {
+            match proc.is_masked(&mounts) {
+                None => return None,
+                // Of several on the same point the last is on top.
+                Some(found) if obstacle.is_none() || proc.point == "/proc" => obstacle = Some(found),
+                Some(_) => {}
+            }
+        }
+        Some(obstacle.unwrap_or_else(|| "proc is nowhere mounted as a whole".to_owned()))
+    }
+
+    /// The second number of four is the effective id, and 65534 for whoever has none.
+    fn effective(&self, name: &str) -> Option<u64> {
+        self.status(name)?.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// A field of the caller's status.
+    fn status(&self, name: &str) -> Option<String> {
+        let status = self.read("thread-self/status")?;
+        status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    }
+
+    fn mounts(&self) -> Option<Vec<Mount>> {
+        Some(self.read("thread-self/mountinfo")?.lines().filter_map(Mount::parse).collect())
+    }
 }
 
-/// Debian's and Ubuntu's own switch; elsewhere the file is not there.
-pub fn sysctl_forbids_users() -> bool {
-    fs::read("/proc/sys/kernel/unprivileged_userns_clone").is_ok_and(|value| value.starts_with(b"0"))
+/// A line of mountinfo, its names as the file has them.
+struct Mount {
+    id: String,
+    parent: String,
+    root: String,
+    point: String,
+    options: String,
+    fstype: String,
+    superblock: String,
 }
 
-fn status_field(name: &str) -> Option<String> {
-    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
-    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+impl Mount {
+    fn parse(line: &str) -> Option<Mount> {
+        let (before, after) = line.split_once(" - ")?;
+        let (mut before, mut after) = (before.split(' '), after.split(' '));
+        let mut next = || before.next().map(str::to_owned);
+        Some(Mount {
+            id: next()?,
+            parent: next()?,
+            root: next().and_then(|_device| next())?,
+            point: next()?,
+            options: next()?,
+            fstype: after.next()?.to_owned(),
+            superblock: after.nth(1)?.to_owned(),
+        })
+    }
+
+    /// What hides a part of this proc, or forbids what a new one would allow (mount_too_revealing in the kernel).
+    fn is_masked(&self, mounts: &[Mount]) -> Option<String> {
+        let has = |options: &str, word: &str| options.split(',').any(|option| option == word);
+        if has(&self.options, "ro") || has(&self.superblock, "ro") {
+            return Some(format!("{} is read-only", self.point));
+        }
+        // In a less privileged namespace no mount may update times more often than the one seen, nor less.
+        if !has(&self.options, "relatime") || has(&self.options, "nodiratime") {
+            return Some(format!("{} is mounted without relatime", self.point));
+        }
+        let is_empty = |point: &str| {
+            point.strip_prefix(self.point.as_str()).is_some_and(|below| EMPTY_IN_PROC.contains(&below))
+        };
+        let cover = mounts.iter().find(|mount| mount.parent == self.id && !is_empty(&mount.point))?;
+        Some(format!("{} is covered", cover.point))
+    }
 }

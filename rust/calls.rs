@@ -36,8 +36,9 @@ pub fn setns(fd: impl AsRawFd, nstype: u32) -> Result<()> {
     let fd = fd.as_raw_fd();
     setns_unexplained(fd, nstype as i32).map_err(|errno| {
         let trapped = errno.0 == libc::EINVAL && moves_other_threads(fd, nstype);
-        let cause = if trapped { Cause::ThreadsShareRoot } else { explain::join(fd, nstype, errno) };
-        Error::new("setns", describe_join(fd, nstype), errno, cause)
+        let finding =
+            if trapped { Cause::ThreadsShareRoot.into() } else { explain::setns(fd, nstype, errno) };
+        finding.error("setns", describe_join(fd, nstype), errno)
     })
 }
 
@@ -69,16 +70,20 @@ pub fn setns_unexplained(fd: RawFd, nstype: i32) -> std::result::Result<(), Errn
 pub fn unshare(kinds: impl Into<Kinds>) -> Result<()> {
     let kinds = kinds.into();
     ns::unshare_kinds(kinds)
-        .map_err(|errno| Error::new("unshare", kinds.to_string(), errno, explain::create(kinds, errno)))
+        .map_err(|errno| explain::unshare(kinds, errno).error("unshare", kinds.to_string(), errno))
 }
 
 /// The error of a refused clone(2) or unshare(2) with these raw flags.
 pub fn creation_error(step: &'static str, flags: u32, errno: i32) -> Error {
     let kinds = Kinds::from_bits(flags & Kinds::ALL.bits()).unwrap_or_default();
-    let cause = explain::create(kinds, Errno(errno));
+    let explain = match step {
+        "unshare" => explain::unshare,
+        _ if kinds.contains(Kind::Time) => explain::clone3,
+        _ => explain::clone,
+    };
     let rest = flags & !Kinds::ALL.bits();
     let object = if rest == 0 { kinds.to_string() } else { format!("flags {flags:#x}: {kinds}") };
-    Error::new(step, object, Errno(errno), cause)
+    explain(kinds, Errno(errno)).error(step, object, Errno(errno))
 }
 
 /// Whether the kernel would write the target's root and working directory into an `fs_struct` that

@@ -63,7 +63,7 @@ impl Companion {
         let refused = |errno| Error::new("companion", self.to_string(), errno, Cause::Unknown);
         let file = program_file::of(c"nsiso-companion", COMPANION);
         // Out of the way of the descriptors that it gets.
-        let file = file.and_then(|file| fd::lifted(file, HOST + 1)).map_err(refused)?;
+        let file = file.and_then(|file| fd::outside(file, &[0, 1, 2, CONTROL, HOST])).map_err(refused)?;
         let (control, its_end) = fd::socket_pair().map_err(refused)?;
         // Of the host's descriptors it holds none: a pipe's end in it would keep the pipe open.
         let mut command = Command::new("nsiso-companion").null(0).null(1).null(2).fd(its_end, CONTROL);

@@ -144,10 +144,22 @@ causes! {
     NoPrivilege:
         "the caller has no CAP_SYS_ADMIN in its user namespace",
         "add a new user namespace to the same call, or run it as root";
+    /// CAP_SETUID or CAP_SETGID is missing.
+    NoIdPrivilege:
+        "the caller has no CAP_SETUID and CAP_SETGID in its user namespace",
+        "add a new user namespace with a map of these ids, or run it as root";
     /// CAP_SYS_ADMIN over the namespace to join is missing.
     NotOwner:
         "the caller has no CAP_SYS_ADMIN over the namespace it wants to join",
         "join its user namespace in the same call by a pidfd, or run it as root";
+    /// A namespace to join belongs to a user namespace that is neither the one joined before nor below it.
+    ForeignOwner:
+        "the namespace is owned by a user namespace in which there is no power",
+        "leave out this kind, or join it before the user namespace, with power over its owner";
+    /// A pid namespace to join that is not below the caller's.
+    NotDescendant:
+        "the pid namespace to join is not the caller's own or below it",
+        "join it from a process in it or further out";
     /// A namespace descriptor of another kind than asked for, or no namespace descriptor at all.
     WrongDescriptor:
         "the descriptor is not of the kind that nstype names",
@@ -162,14 +174,30 @@ causes! {
         "open /proc/PID/ns/KIND for reading, or take a pidfd";
     /// The process behind a pidfd has ended.
     ProcessEnded: "the process has ended", "keep a namespace's own descriptor: it outlives the process";
-    /// `user.max_*_namespaces`, or the depth of nesting.
+    /// `user.max_*_namespaces` of the caller's own user namespace.
     Limit:
-        "a limit on namespaces is reached: user.max_*_namespaces here or further out, or 32 levels of nesting",
+        "user.max_*_namespaces is reached",
         "raise /proc/sys/user/max_*_namespaces, or end namespaces that are no longer used";
+    /// A limit of another user namespace; its files cannot be read from here, and neither can the depth of nesting.
+    LimitFurtherOut:
+        "a limit on namespaces is reached in another user namespace, or they are nested 32 levels deep",
+        "raise /proc/sys/user/max_*_namespaces further out, or start from there";
+    /// As many pid namespaces in each other as the kernel has.
+    Nesting:
+        "namespaces are nested as deep as the kernel allows, which is 32 levels",
+        "start from a namespace further out";
+    /// Net namespaces count against their limit until the kernel has cleaned up after them.
+    NetTeardown:
+        "user.max_net_namespaces is reached, by namespaces in use or still being torn down",
+        "try again in a moment, end those in use, or raise /proc/sys/user/max_net_namespaces";
     /// The first process of the pid namespace for children has ended.
     InitGone:
         "the pid namespace for children has lost its first process",
         "start the first process anew with CLONE_NEWPID, and let it outlive the others";
+    /// The caller's next child is the first of another pid namespace, or in one already.
+    ChildrenElsewhere:
+        "the caller's children are in another pid namespace than it is",
+        "make the new pid namespace in such a child";
     /// The root directory is not that of the mount namespace.
     Chroot:
         "the caller is in a chroot, where the kernel makes no user namespace",
@@ -182,6 +210,34 @@ causes! {
     SysctlForbids:
         "kernel.unprivileged_userns_clone is 0",
         "set it to 1, or run it as root";
+    /// The sysctl of Ubuntu's kernels: what a new user namespace would give is refused.
+    AppArmorRestricts:
+        "kernel.apparmor_restrict_unprivileged_userns is 1, and the program has no AppArmor profile that allows user namespaces",
+        "give the program a profile with the rule userns, set the sysctl to 0, or run it as root";
+    /// The child's files in /proc belong to root.
+    NotDumpable:
+        "the caller's memory may not be dumped, which gives its files in /proc to root",
+        "call prctl(PR_SET_DUMPABLE, 1) before, or make the program file readable";
+    /// Since Linux 5.12 it takes CAP_SETFCAP to hand on the user id 0.
+    NoSetfcap:
+        "the caller has no CAP_SETFCAP, without which user 0 cannot be mapped",
+        "keep CAP_SETFCAP, or start as another user";
+    /// Each map can be written once.
+    MapWritten:
+        "the id map has been written before, which can be done once",
+        "leave it to one of the two: the library, or whoever writes the maps of its children";
+    /// Outside ids of a map that the caller's user namespace does not have in one piece.
+    OutsideUnmapped:
+        "outside ids of the map do not exist in the caller's user namespace",
+        "map ids of the first column of /proc/self/uid_map and gid_map, no more of them than each line has";
+    /// An id of the process to be that its user namespace does not have.
+    IdUnmapped:
+        "the id is not mapped in the user namespace",
+        "map it, or choose one of those that are mapped inside";
+    /// /proc/PID/setgroups says deny.
+    SetgroupsDenied:
+        "setgroups is denied in the user namespace, as it is with a map of the caller's own id",
+        "leave out groups, or map several ids, which newgidmap or root writes";
     /// More lines or text than one write of a map may have.
     MapTooLong:
         "the id map is too long",
@@ -194,10 +250,18 @@ causes! {
     HelperMissing:
         "newuidmap or newgidmap is not installed",
         "install them (Debian: uidmap), map a single id, or let root write the map";
-    /// newuidmap or newgidmap ran without privilege.
+    /// newuidmap or newgidmap ran without privilege, by its own fault.
     HelperPowerless:
-        "newuidmap or newgidmap got no privilege",
-        "start from a process without no_new_privs, and keep the helpers setuid on a mount without nosuid";
+        "newuidmap or newgidmap is not setuid root, or its file system is nosuid",
+        "make them setuid root (chmod u+s) on a file system without nosuid, or let root write the map";
+    /// newuidmap or newgidmap ran without privilege, by the caller's.
+    NoNewPrivs:
+        "the caller has no_new_privs, with which newuidmap and newgidmap gain nothing",
+        "start from a process without no_new_privs, map a single id, or let root write the map";
+    /// newuidmap and newgidmap want to know the name of the user.
+    NamelessUser:
+        "the user has no entry in /etc/passwd, which newuidmap and newgidmap ask for",
+        "add one, map a single id, or let root write the map";
     /// It took longer than its timeout.
     TimedOut: "the set-up took longer than its timeout", "give it more time, or look what the step waits for";
     /// Somebody sent the child SIGKILL before it executed.
@@ -208,12 +272,16 @@ causes! {
     Cancelled: "the set-up was cancelled", "start it again";
     /// Masked or covered /proc.
     MaskedProc:
-        "parts of the caller's /proc are covered, or it is not mounted",
-        "start from outside the container, or leave out proc";
+        "parts of the caller's /proc are covered or read-only, or it is not mounted",
+        "start from outside the container or mount it in full there, or leave out proc";
     /// The root directory is no mount point.
     RootNotMount:
         "the root directory is not a mount point",
         "bind it onto itself first, or start from outside the chroot";
+    /// The offset would set the clock before 0 or beyond what it can show.
+    OffsetOutOfRange:
+        "with the offset the clock would be negative or too great",
+        "choose an offset that leaves the clock between 0 and 146 years";
     /// A program that the kernel cannot run.
     NotExecutable:
         "the file is no program that this kernel runs",
@@ -234,6 +302,10 @@ causes! {
         "run it as the process's own user, or with CAP_SYS_PTRACE";
     /// The kernel was built or booted without this kind.
     NoSuchKind: "this kernel has no namespaces of this kind", "use a kernel that is configured for it";
+    /// clone3 is filtered, and clone cannot do the same.
+    Clone3Refused:
+        "a seccomp filter refuses clone3, and clone cannot do this",
+        "allow clone3 in the container's or service's profile, or leave out CLONE_PARENT, CLONE_THREAD or CLONE_NEWTIME";
     /// A filter or module refused what the kernel itself would allow.
     Filter:
         "a seccomp filter or security module refuses it",

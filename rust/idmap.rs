@@ -53,6 +53,9 @@ impl IdMap {
     /// inside or outside; more lines or text than the kernel takes.
     pub fn new(ranges: impl IntoIterator<Item = IdRange>) -> Result<IdMap> {
         let mut ranges: Vec<IdRange> = ranges.into_iter().collect();
+        if ranges.is_empty() {
+            return Err(refused("there is no line in it".to_owned()));
+        }
         ranges.sort_by_key(|range| range.inside);
         for range in &ranges {
             let (inside, outside) = range.ends();
@@ -145,7 +148,8 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_by_its_lines() {
         for (ranges, words) in [
-            (&[(0, 100, 0)][..], "\"0 100 0\" is empty"),
+            (&[][..], "no line"),
+            (&[(0, 100, 0)], "\"0 100 0\" is empty"),
             (&[(0, u32::MAX, 1)], "beyond 4294967294"),
             (&[(0, 100, 10), (5, 200, 1)], "\"0 100 10\" and \"5 200 1\" share ids inside"),
             (&[(0, 100, 10), (50, 105, 1)], "share ids outside"),

@@ -2,20 +2,32 @@
 #![forbid(unsafe_code)]
 
 use crate::command::Command;
-use crate::error::Cause;
+use crate::error::{Cause, Error};
 use crate::idmap::{IdMap, IdRange};
 use crate::spec::Spec;
 use crate::subid::Ids;
 use crate::sys::{fd, Errno};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 
-/// An errno, and why.
-type Refusal = (Errno, Cause);
+/// Why a map was not written, as far as its writer knows.
+#[derive(Debug)]
+pub struct Refusal {
+    pub errno: Errno,
+    pub cause: Cause,
+    /// What the helper said.
+    pub words: String,
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Refusal {
+        Refusal { errno, cause: Cause::Unknown, words: String::new() }
+    }
+}
 
 /// Writes the file below `/proc/PID`. The child waits, and nobody reaps it: the number is still its own.
 pub fn write(ids: Ids, map: &IdMap, pid: i32) -> Result<(), Refusal> {
-    let unknown = |source: std::io::Error| (Errno::from(source), Cause::Unknown);
+    let unknown = |source: std::io::Error| Refusal::from(Errno::from(source));
     let path = format!("/proc/{pid}/{}", ids.file());
     let mut file = OpenOptions::new().write(true).open(path).map_err(unknown)?;
     // In one piece: the kernel takes a map whole or not at all.
@@ -23,24 +35,26 @@ pub fn write(ids: Ids, map: &IdMap, pid: i32) -> Result<(), Refusal> {
     if written == map.to_string().len() {
         Ok(())
     } else {
-        Err((Errno(libc::EIO), Cause::Unknown))
+        Err(Errno(libc::EIO).into())
     }
 }
 
-/// Runs the setuid helper, and reads from its words and the machine's state why it refused.
+/// Runs the setuid helper, and hands on what it says when it refuses.
 pub fn by_helper(ids: Ids, ranges: &[IdRange], pid: i32) -> Result<(), Refusal> {
-    let unknown = |errno: Errno| (errno, Cause::Unknown);
-    let (mut read, write) = fd::pipe().map(|(read, write)| (File::from(read), write)).map_err(unknown)?;
+    let (mut read, write) = fd::pipe().map(|(read, write)| (File::from(read), write))?;
     let numbers = ranges.iter().flat_map(|range| [range.inside, range.outside, range.count]);
     let command = Command::new(ids.helper())
         .arg(pid.to_string())
         .args(numbers.map(|number| number.to_string()))
+        // So that its words are those that are known.
+        .env([("LC_ALL", "C")])
         .null(0)
         .null(1)
         .fd(write, 2);
+    let told = |error: &Error, cause| Refusal { cause, ..Errno(error.errno()).into() };
     let process = Spec::new().spawn(&command).map_err(|error| {
-        let missing = error.errno() == libc::ENOENT;
-        (Errno(error.errno()), if missing { Cause::HelperMissing } else { error.cause() })
+        let is_missing = error.cause() == Cause::NoProgram;
+        told(&error, if is_missing { Cause::HelperMissing } else { error.cause() })
     })?;
     // Its end of the pipe is in the command: without it the reading below comes to an end.
     drop(command);
@@ -48,21 +62,7 @@ pub fn by_helper(ids: Ids, ranges: &[IdRange], pid: i32) -> Result<(), Refusal> 
     let _ = read.read_to_string(&mut words);
     match process.wait() {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err((Errno(libc::EPERM), why(&words))),
-        Err(error) => Err((Errno(error.errno()), error.cause())),
-    }
-}
-
-fn why(words: &str) -> Cause {
-    let has_no_new_privs = fs::read_to_string("/proc/thread-self/status")
-        .is_ok_and(|status| status.lines().any(|line| line == "NoNewPrivs:\t1"));
-    if has_no_new_privs {
-        Cause::HelperPowerless
-    } else if words.contains("not allowed") {
-        Cause::NotGranted
-    } else if words.contains("Operation not permitted") {
-        Cause::HelperPowerless
-    } else {
-        Cause::Unknown
+        Ok(_) => Err(Refusal { words, ..Errno(libc::EPERM).into() }),
+        Err(error) => Err(told(&error, error.cause())),
     }
 }

@@ -206,17 +206,22 @@ impl Drop for Process {
             return;
         }
         if self.kill_on_drop {
-            let _ = process::kill(handle.pidfd(), handle.pid, libc::SIGKILL);
-            while process::wait(handle.pid, 0) == Err(Errno(libc::EINTR)) {}
-        } else {
-            lock(&DETACHED).push(handle);
+            let killed = process::kill(handle.pidfd(), handle.pid, libc::SIGKILL);
+            if killed.is_ok() {
+                while process::wait(handle.pid, 0) == Err(Errno(libc::EINTR)) {}
+                return;
+            }
+            // It has become another user's: then it can only be left to run.
         }
+        lock(&DETACHED).push(handle);
     }
 }
 
-/// Reaps the children that were dropped and have ended. Each start does so first.
+/// Reaps the children that were dropped and have ended. Each start does so first, unless another one does so now
+/// (or did when this process was forked: then the list is not this one's anyway).
 pub(crate) fn reap_detached() {
-    lock(&DETACHED).retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
+    let Some(mut detached) = try_lock(&DETACHED) else { return };
+    detached.retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
 }
 
 impl Handle {

@@ -17,7 +17,7 @@ use crate::sys::{fd, process, Errno};
 use nsiso_child as child;
 use nsiso_child::Outcome;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,17 +110,18 @@ impl Underway {
     fn start(plan: Plan) -> Result<Underway> {
         reap_detached();
         let timeout = plan.timeout;
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
         let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
         let awaits = plan.ops.iter().any(is_meeting);
-        let order = Order { kinds, awaits, birth: plan.birth, least_fd: least_free(&plan.descriptors) };
+        let taken: Vec<RawFd> = plan.descriptors.iter().map(|(_, to)| *to).collect();
+        let order = Order { kinds, awaits, birth: plan.birth, taken: &taken };
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
-            .map_err(|errno| Error::new("clone", kinds.to_string(), errno, explain::create(kinds, errno)))?;
+            .map_err(|errno| explain::clone(kinds, errno).error("clone", kinds.to_string(), errno))?;
         let armed = arm(&prepared.plan, &starting)?;
         Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout, armed })
     }
@@ -187,13 +188,17 @@ impl Underway {
                 }
                 Op::Cgroups { directories, limits } => {
                     let placed = directories.iter().try_for_each(|directory| cgroup::place(directory, pid));
-                    placed
-                        .and_then(|()| cgroup::limit(directories, limits))
-                        .map_err(|errno| (errno, Cause::Unknown))
+                    placed.and_then(|()| cgroup::limit(directories, limits)).map_err(Into::into)
                 }
                 _ => Ok(()),
             };
-            done.map_err(|(errno, cause)| Error::new(step.name(), step.object(), errno, cause))?;
+            done.map_err(|maps::Refusal { errno, cause, words }| {
+                let finding = match cause {
+                    Cause::Unknown => explain::write_map(step, pid, errno, &words),
+                    known => known.into(),
+                };
+                finding.error(step.name(), step.object(), errno)
+            })?;
         }
         Ok(())
     }
@@ -232,8 +237,9 @@ impl Underway {
             }
             return Err(Error::new(name, object, Errno(libc::ESRCH), Cause::KilledInSetUp));
         };
-        let cause = step.as_ref().map_or(Cause::Unknown, |step| explain::step(step.op(), errno));
-        Err(Error::new(name, object, errno, cause))
+        let performed = explain::Performed { plan: &self.prepared.plan, joins: &self.prepared.joins };
+        let finding = step.map_or(Cause::Unknown.into(), |step| performed.explain(step, errno));
+        Err(finding.error(name, object, errno))
     }
 }
 
@@ -243,10 +249,8 @@ impl Prepared {
         let (mut joins, mut opened) = (Vec::new(), Vec::new());
         for step in plan.steps() {
             if let Op::Join { target, .. } = step.op() {
-                let of_target = open(target, companion).map_err(|errno| {
-                    let cause = explain::step(step.op(), errno);
-                    Error::new("open", step.object(), errno, cause)
-                })?;
+                let of_target = open(target, companion)
+                    .map_err(|errno| explain::open(errno).error("open", step.object(), errno))?;
                 joins.push(of_target.as_ref().map_or_else(|number| *number, AsRawFd::as_raw_fd));
                 opened.extend(of_target.ok());
             }
@@ -313,43 +317,36 @@ fn open(
 /// From and to.
 type Move = (RawFd, RawFd);
 
-/// The pairs of [`child::Op::Descriptors`]. A source that another pair would overwrite, or whose number is
-/// in the way, is first copied above all of them.
+/// The pairs of [`child::Op::Descriptors`]. A source that another pair overwrites is first copied out of the way.
 fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
     let refused =
         |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
-    let above = least_free(descriptors);
+    let taken: Vec<RawFd> = descriptors.iter().map(|(_, to)| *to).collect();
     let (mut owned, mut moves) = (Vec::new(), Vec::new());
     for (source, to) in descriptors {
         if *to < 0 {
             return Err(refused(*to, Errno(libc::EBADF)));
         }
-        let copy = |fd: BorrowedFd<'_>| fd::duplicate(fd, above).map_err(|errno| refused(*to, errno));
         let from = match source {
-            Source::Number(number) if number == to => *number,
-            Source::Number(number) => {
-                owned.push(fd::duplicate_number(*number, above).map_err(|errno| refused(*number, errno))?);
-                owned.last().map_or(-1, AsRawFd::as_raw_fd)
-            }
-            Source::Owned(fd) => {
-                owned.push(copy(fd.as_fd())?);
-                owned.last().map_or(-1, AsRawFd::as_raw_fd)
-            }
+            Source::Number(number) => *number,
+            Source::Owned(fd) => fd.as_raw_fd(),
             Source::Null => {
                 let null = File::options().read(true).write(true).open("/dev/null");
-                let null = null.map_err(|source| refused(*to, source.into()))?;
-                owned.push(copy(null.as_fd())?);
+                owned.push(OwnedFd::from(null.map_err(|source| refused(*to, source.into()))?));
                 owned.last().map_or(-1, AsRawFd::as_raw_fd)
             }
         };
-        moves.push((from, *to));
+        if !fd::is_open(from) {
+            return Err(refused(from, Errno(libc::EBADF)));
+        }
+        if from == *to || !taken.contains(&from) {
+            moves.push((from, *to));
+            continue;
+        }
+        owned.push(fd::copy_outside(from, &taken).map_err(|errno| refused(from, errno))?);
+        moves.push((owned.last().map_or(-1, AsRawFd::as_raw_fd), *to));
     }
     Ok((owned, moves))
-}
-
-/// The least number above all that a command's descriptors get, and above its standard three.
-fn least_free(descriptors: &[(Source, RawFd)]) -> RawFd {
-    descriptors.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(0).max(3)
 }
 
 /// All numbers from 3 on but those that the command gets.

@@ -55,14 +55,15 @@ impl Plan {
     }
 }
 
-/// A time namespace is joined by a whole memory or not at all; and with an id changes whether that memory may be
-/// dumped: neither must happen to the caller's.
+/// A time namespace is joined by a whole memory or not at all; with an id changes whether that memory may be
+/// dumped; and all that share it share a score for the day it runs out. None of this must happen to the caller's.
 fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
     let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
+    let changes_memory = changes_ids || spec.oom_score_adj.is_some();
     let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
     match job {
         Job::Function(_) => Birth::Fork,
-        Job::Command(_) if spec.own_memory || changes_ids || joins_time => Birth::Copy,
+        Job::Command(_) if spec.own_memory || changes_memory || joins_time => Birth::Copy,
         Job::Command(_) => Birth::Share,
     }
 }

@@ -71,17 +71,18 @@ pub fn send_descriptor(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> Result<()>
     Errno::check(sent).map(drop)
 }
 
-/// fcntl(2) `F_DUPFD_CLOEXEC`: a copy whose number is at least `least`.
-pub fn duplicate(fd: BorrowedFd<'_>, least: c_int) -> Result<OwnedFd> {
-    duplicate_number(fd.as_raw_fd(), least)
-}
-
-/// As [`duplicate`], of a number that may be closed: EBADF.
+/// fcntl(2) `F_DUPFD_CLOEXEC`: a copy whose number is at least `least`; EBADF for a closed one.
 pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
     // SAFETY: numbers only.
     let copy = Errno::check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
     // SAFETY: the kernel just gave us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Whether a descriptor has this number: fcntl(2) `F_GETFD`.
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: numbers only.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
 /// isatty(3); false for a closed one.
@@ -90,12 +91,23 @@ pub fn is_terminal(fd: RawFd) -> bool {
     unsafe { libc::isatty(fd) == 1 }
 }
 
-/// The descriptor itself, or a copy in its place if its number is below `least`.
-pub fn lifted(fd: OwnedFd, least: c_int) -> Result<OwnedFd> {
-    if fd.as_raw_fd() >= least {
-        return Ok(fd);
+/// The descriptor itself, or a copy in its place whose number is none of these.
+pub fn outside(fd: OwnedFd, taken: &[RawFd]) -> Result<OwnedFd> {
+    if taken.contains(&fd.as_raw_fd()) {
+        copy_outside(fd.as_raw_fd(), taken)
+    } else {
+        Ok(fd)
     }
-    duplicate_number(fd.as_raw_fd(), least)
+}
+
+/// A copy whose number is none of these, above the standard three. EBADF for a closed one.
+pub fn copy_outside(fd: RawFd, taken: &[RawFd]) -> Result<OwnedFd> {
+    let mut copy = duplicate_number(fd, 3)?;
+    while taken.contains(&copy.as_raw_fd()) {
+        // The kernel gives the least that is free, so this ends after as many tries as there are taken.
+        copy = duplicate_number(fd, copy.as_raw_fd() + 1)?;
+    }
+    Ok(copy)
 }
 
 /// Adds to an eventfd.

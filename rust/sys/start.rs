@@ -58,15 +58,15 @@ pub enum Birth {
 
 /// How a child is to be started.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+pub struct Order<'a> {
     /// New namespaces of the child from its first instruction on.
     pub kinds: Kinds,
     /// Whether the program has an [`Op::Await`].
     pub awaits: bool,
     /// In whose memory the child performs its steps.
     pub birth: Birth,
-    /// The least number of a descriptor that the program leaves alone.
-    pub least_fd: RawFd,
+    /// Numbers of descriptors that the program overwrites.
+    pub taken: &'a [RawFd],
 }
 
 /// Where a child is met.
@@ -88,6 +88,8 @@ pub struct Starting {
     pidfd: Option<OwnedFd>,
     /// 0 for the first process, 1 for its successor.
     process: usize,
+    /// Whose child it is: a forked copy of that must leave it alone.
+    owner: pid_t,
     gate: Option<OwnedFd>,
     notice: Option<OwnedFd>,
     /// `None` once the child has left it.
@@ -126,13 +128,13 @@ impl fmt::Debug for Starting {
 pub fn start<T: Any + Send + Sync>(
     owner: Arc<T>,
     program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
-    order: Order,
+    order: Order<'_>,
 ) -> Result<Starting> {
     let sharing = if order.birth == Birth::Share { Sharing::WithinMemory } else { Sharing::WithCopies };
     let stack = ChildStack::take(sharing)?;
-    let lift = |fd| fd::lifted(fd, order.least_fd);
+    let lift = |fd| fd::outside(fd, order.taken);
     let gate = order.awaits.then(|| fd::eventfd().and_then(lift)).transpose()?;
-    let parent = order.awaits.then(|| process::own_pidfd().and_then(lift)).transpose()?;
+    let parent = if order.awaits { own_pidfd()?.map(lift).transpose()? } else { None };
     let notice = (order.birth != Birth::Share).then(fd::pipe).transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let successor_stack =
@@ -175,10 +177,20 @@ pub fn start<T: Any + Send + Sync>(
         pid,
         pidfd,
         process: 0,
+        owner: process::getpid(),
         gate,
         notice: read,
         memory: Some(Memory { stack, steps, _errand: errand }),
     })
+}
+
+/// A pidfd of the caller, by which a waiting child notices its end; `None` on kernels without pidfds (or where
+/// a filter refuses them), where it waits in vain then.
+fn own_pidfd() -> Result<Option<OwnedFd>> {
+    match process::own_pidfd() {
+        Err(Errno(libc::ENOSYS | libc::EPERM)) => Ok(None),
+        pidfd => pidfd.map(Some),
+    }
 }
 
 impl Starting {
@@ -270,6 +282,10 @@ impl Drop for Starting {
         if self.memory.is_none() {
             return;
         }
+        if self.owner != process::getpid() {
+            std::mem::forget(self.memory.take());
+            return;
+        }
         let deadline = Some(Instant::now() + DYING);
         let met = loop {
             let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
@@ -311,14 +327,14 @@ fn meet_by_pipe(
     Ok(if fd::read_byte(notice)? { Met::Waiting } else { Met::Gone })
 }
 
-impl Order {
+impl Order<'_> {
     fn flags(self) -> u32 {
         let shared = if self.birth == Birth::Share { libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID } else { 0 };
         self.kinds.bits() | (libc::CLONE_PIDFD | shared) as u32
     }
 }
 
-fn clone3(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+fn clone3(order: Order<'_>, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
     let size = if order.birth == Birth::Share { ChildStack::SIZE as u64 } else { 0 };
     let top = if order.birth == Birth::Share { stack.top() as u64 } else { 0 };
     let args = libc::clone_args {
@@ -335,7 +351,7 @@ fn clone3(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) 
     Errno::check_raw(pid).map(|pid| pid as pid_t)
 }
 
-fn clone(order: Order, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
+fn clone(order: Order<'_>, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
     let top = if order.birth == Birth::Share { stack.top() } else { ptr::null_mut() };
     let tid = stack.report().state[0].as_ptr().cast::<pid_t>();
     let (flags, none, arg) = (order.flags() as usize, ptr::null_mut(), as_arg(errand));

@@ -151,7 +151,6 @@ def test_descriptors_that_are_passed() -> None:
             os.close(number)
 
 
-@pytest.mark.xfail(strict=True, reason="core: copies its sources above the highest number that is kept")
 def test_the_highest_descriptor_can_be_passed() -> None:
     """The one below the limit."""
     done = script(
@@ -230,7 +229,6 @@ def test_what_cannot_be_executed(kinds: Any, tmp_path: Path) -> None:
     assert (children(), descriptors()) == before
 
 
-@pytest.mark.xfail(strict=True, reason="core: tells ENOENT of a path whose directory is a file")
 def test_a_file_is_no_directory() -> None:
     """As subprocess tells it."""
     with pytest.raises(NotADirectoryError):

@@ -89,7 +89,6 @@ def test_limits_are_the_childs() -> None:
     assert before == resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
-@pytest.mark.xfail(strict=True, reason="core: what shares memory shares the score, and the child shares ours")
 def test_the_oom_score_is_the_childs() -> None:
     """And the interpreter, which shared its memory with the child, keeps its own."""
     done = script(

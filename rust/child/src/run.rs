@@ -95,8 +95,8 @@ fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
     for path in paths.iter() {
         match call(libc::SYS_execve, [path, argv.address(), envp.address(), 0, 0]) {
             Ok(_) => return Ok(()),
-            Err(libc::ENOENT | libc::ENOTDIR) => {}
-            Err(libc::EACCES) => answer = libc::EACCES,
+            Err(libc::ENOENT | libc::ENOTDIR) if answer == libc::EACCES => {}
+            Err(missing @ (libc::ENOENT | libc::ENOTDIR | libc::EACCES)) => answer = missing,
             Err(errno) => return Err(errno),
         }
     }
