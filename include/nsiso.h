@@ -758,6 +758,30 @@ int nsiso_spawn(const struct nsiso_spec *spec,
                 struct nsiso_error **reterr);
 
 /**
+ * Calls a function in the namespaces of a spec, in a process of its own; its result is the exit status.
+ *
+ * spec: NULL for nothing new.
+ * func: runs in a copy of the caller as fork(2) makes it, in which no other thread exists; it may return, _exit
+ * or exec. It may use libc, its allocator above all, also when the caller has threads: libc's fork handlers
+ * have run. Other locks that another thread held stay locked.
+ * arg: passed to func; what it leads to is the copy's own.
+ * flags: 0.
+ * ret_process: the child, to be freed with nsiso_process_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Comes back when func is about to run. Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also
+ * func is NULL. The caller's descriptors stay open in the child. MT-Safe. The cost grows with the caller's
+ * memory, as fork(2)'s does; a function in a new or joined pid namespace, or in a new time namespace, costs one more
+ * SIGCHLD. See fork(2), namespaces(7).
+ */
+int nsiso_spawn_function(const struct nsiso_spec *spec,
+                         int (*func)(void *arg),
+                         void *arg,
+                         uint32_t flags,
+                         struct nsiso_process **ret_process,
+                         struct nsiso_error **reterr);
+
+/**
  * Its number in the caller's pid namespace, its own as long as nobody has reaped it. 0 for NULL.
  */
 pid_t nsiso_process_pid(const struct nsiso_process *process);
@@ -857,6 +881,108 @@ int nsiso_spec_copy(const struct nsiso_spec *spec,
  * Returns NULL.
  */
 struct nsiso_spec *nsiso_spec_free(struct nsiso_spec *spec);
+
+/**
+ * Puts a reaper in as pid 1 of the new pid namespace: a tiny program of the library's own, for which
+ * no file is installed. The command stays the caller's child with its own true status; what it leaves
+ * behind is reaped, and when it ends, everything in the namespace does.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. A plan refuses it without NSISO_NEWPID, and with joins.
+ * MT-Safe race:spec. Needs no privilege of its own. First kernel: 5.3 (pidfds). See pid_namespaces(7).
+ */
+int nsiso_spec_init(struct nsiso_spec *spec,
+                    struct nsiso_error **reterr);
+
+/**
+ * Kills the command when the process that started it ends, in whatever way; the thread that
+ * started it may end before. As pid 1, or with nsiso_spec_init, it takes its pid namespace along.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege; a small process of the
+ * library's stays beside the command. First kernel: 5.3 (pidfds).
+ */
+int nsiso_spec_kill_with_parent(struct nsiso_spec *spec,
+                                struct nsiso_error **reterr);
+
+/**
+ * Leaves a command in namespaces of its own in the caller's session although it has the caller's
+ * terminal on a descriptor from 0 to 2. It can then type into that terminal what runs outside.
+ *
+ * spec: is changed.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See setsid(2), TIOCSTI in
+ * ioctl_tty(2).
+ */
+int nsiso_spec_share_terminal(struct nsiso_spec *spec,
+                              struct nsiso_error **reterr);
+
+/**
+ * Keeps these capabilities at most, of those that the process has, and over exec: in the permitted,
+ * effective, inheritable and ambient set; no program can get others (bounding set).
+ *
+ * spec: is changed.
+ * keep: names with commas between them ("net_bind_service,CAP_SYS_ADMIN"), "all", or "" for none.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL, or no capability has one of the names. MT-Safe race:spec. Dropping
+ * from the bounding set needs CAP_SETPCAP, which NSISO_NEWUSER gives (-EPERM at the start). First
+ * kernel: 4.3 (ambient capabilities). See capabilities(7).
+ */
+int nsiso_spec_capabilities(struct nsiso_spec *spec, const char *keep, struct nsiso_error **reterr);
+
+/**
+ * Places the process in an existing control group before a new cgroup namespace is made, so that its
+ * root is this group.
+ *
+ * spec: is changed. Groups add up: one of each hierarchy of version 1, or one of version 2.
+ * directory: the group's, for instance "/sys/fs/cgroup/pids/mine".
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Needs the right to write to the group's
+ * cgroup.procs (-EACCES at the start; -ENOENT there is no such group). See cgroups(7).
+ */
+int nsiso_spec_cgroup(struct nsiso_spec *spec,
+                      const char *directory,
+                      struct nsiso_error **reterr);
+
+/**
+ * Limits the memory of the group that nsiso_spec_cgroup names. This and the other limits are set in the
+ * first of the groups that has them, and stay when the process has ended.
+ *
+ * spec: is changed.
+ * bytes: how much.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL. A plan refuses a limit without a group; a start is -ENOENT when no
+ * group has the controller. MT-Safe race:spec. Needs the right to write to the group's files.
+ */
+int nsiso_spec_memory_limit(struct nsiso_spec *spec,
+                            uint64_t bytes,
+                            struct nsiso_error **reterr);
+
+/**
+ * Limits the processes and threads of the group; otherwise as nsiso_spec_memory_limit.
+ *
+ * count: how many.
+ */
+int nsiso_spec_pids_limit(struct nsiso_spec *spec, uint64_t count, struct nsiso_error **reterr);
+
+/**
+ * Limits the time on a CPU of the group; otherwise as nsiso_spec_memory_limit.
+ *
+ * quota: microseconds in each period.
+ * period: microseconds, from 1,000 to 1,000,000.
+ */
+int nsiso_spec_cpu_limit(struct nsiso_spec *spec,
+                         uint64_t quota,
+                         uint64_t period,
+                         struct nsiso_error **reterr);
 
 /**
  * Adds new namespaces.

@@ -52,7 +52,7 @@ pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
 pub use process::{ExitStatus, Process, Usage};
 pub use spawn::Held;
-pub use spec::{Limits, Offset, Spec};
+pub use spec::{Offset, Spec};
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

@@ -92,12 +92,9 @@ pub struct Offset {
 
 /// What the processes of a control group may use together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of memory.
+pub(crate) struct Limits {
     pub memory: Option<u64>,
-    /// Processes and threads.
     pub pids: Option<u64>,
-    /// Microseconds on a CPU in each period of so many microseconds.
     pub cpu: Option<(u64, u64)>,
 }
 
@@ -272,9 +269,22 @@ impl Spec {
         self
     }
 
-    /// Sets limits of the groups that are named with [`Spec::cgroup`]. They stay when the process has ended.
-    pub fn limits(mut self, limits: Limits) -> Spec {
-        self.limits = limits;
+    /// Limits the bytes of memory of the group that is named with [`Spec::cgroup`]. This and the other limits
+    /// are set in the first of the groups that has them, and stay when the process has ended.
+    pub fn memory_limit(mut self, bytes: u64) -> Spec {
+        self.limits.memory = Some(bytes);
+        self
+    }
+
+    /// Limits the processes and threads of the group.
+    pub fn pids_limit(mut self, count: u64) -> Spec {
+        self.limits.pids = Some(count);
+        self
+    }
+
+    /// Limits the group to so many microseconds on a CPU in each period of so many microseconds.
+    pub fn cpu_limit(mut self, quota: u64, period: u64) -> Spec {
+        self.limits.cpu = Some((quota, period));
         self
     }
 

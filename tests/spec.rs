@@ -471,11 +471,11 @@ fn a_control_group_is_the_root_of_the_cgroup_namespace() {
     }
     // Version 2 has the file only where the controller is handed on.
     let has_pids = group.join("pids.max").exists();
-    let limits = nsiso::Limits { pids: has_pids.then_some(17), ..Default::default() };
+    let limited = |spec: &Spec| if has_pids { spec.clone().pids_limit(17) } else { spec.clone() };
     for spec in [Spec::new().unshare(Kind::Cgroup), user(Kind::Cgroup), user(Kind::Cgroup | Kind::Pid).init()]
     {
         for spec in roads(&spec.cgroup(&group)) {
-            let process = sleeper(&spec.limits(limits));
+            let process = sleeper(&limited(&spec));
             let outside = fs::read_to_string(format!("/proc/{}/cgroup", process.id())).unwrap();
             let name = group.file_name().unwrap().to_str().unwrap();
             assert!(outside.lines().any(|line| line.ends_with(&format!("/{name}"))), "{outside}");

@@ -4,7 +4,8 @@ use crate::boundary::{bad_argument, borrow, call, free, give, no_flags, write_re
 use crate::command::{needed, nsiso_command};
 use crate::error::nsiso_error;
 use crate::spec::{nsiso_spec, or_nothing_new};
-use libc::{c_int, pid_t};
+use libc::{c_int, c_void, pid_t};
+use nsiso_core::raw::Function;
 use nsiso_core::{ExitStatus, Process, Result, Usage};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +88,46 @@ pub unsafe extern "C" fn nsiso_spawn(
         let make = || spec.spawn(command).map(nsiso_process::new);
         // SAFETY: the C caller's promise about ret_process.
         unsafe { give("nsiso_spawn", "ret_process", ret_process, make) }
+    };
+    // SAFETY: the C caller's promise about reterr.
+    unsafe { call(reterr, body) }
+}
+
+/// Calls a function in the namespaces of a spec, in a process of its own; its result is the exit status.
+///
+/// spec: NULL for nothing new.
+/// func: runs in a copy of the caller as fork(2) makes it, in which no other thread exists; it may return, _exit
+/// or exec. It may use libc, its allocator above all, also when the caller has threads: libc's fork handlers
+/// have run. Other locks that another thread held stay locked.
+/// arg: passed to func; what it leads to is the copy's own.
+/// flags: 0.
+/// ret_process: the child, to be freed with nsiso_process_free; written on success.
+/// reterr: see the top of this file.
+///
+/// Comes back when func is about to run. Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also
+/// func is NULL. The caller's descriptors stay open in the child. MT-Safe. The cost grows with the caller's
+/// memory, as fork(2)'s does; a function in a new or joined pid namespace, or in a new time namespace, costs one more
+/// SIGCHLD. See fork(2), namespaces(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spawn_function(
+    spec: *const nsiso_spec,
+    func: Option<unsafe extern "C" fn(arg: *mut c_void) -> c_int>,
+    arg: *mut c_void,
+    flags: u32,
+    ret_process: *mut *mut nsiso_process,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_spawn_function";
+    let body = || {
+        no_flags(step, flags)?;
+        let func = func.ok_or_else(|| bad_argument(step, "func is NULL"))?;
+        // SAFETY: the C caller's promise about func and arg.
+        let function = unsafe { Function::new(func, arg) };
+        // SAFETY: the C caller's promise about spec.
+        let spec = unsafe { or_nothing_new(spec) };
+        let make = || spec.spawn_function(function).map(nsiso_process::new);
+        // SAFETY: the C caller's promise about ret_process.
+        unsafe { give(step, "ret_process", ret_process, make) }
     };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }

@@ -1,5 +1,6 @@
 //! nsiso_spec: which namespaces are wanted, and what of the process in them. Its options stand in spec/.
 
+mod containment;
 mod namespaces;
 mod process;
 

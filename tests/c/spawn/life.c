@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "child.h"
 
@@ -242,6 +243,48 @@ static void nothing_is_left(void)
     nsiso_command_free(nowhere);
 }
 
+static int sees_its_namespaces(void *expected)
+{
+    char *memory = malloc(1 << 20); /* the allocator works in the copy */
+    if (memory == NULL || getpid() != *(pid_t *)expected)
+        return 1;
+    memset(memory, 1, 1 << 20);
+    free(memory);
+    return 42;
+}
+
+static void functions(void)
+{
+    nsiso_process *process = NULL;
+    nsiso_spec *spec = a_spec();
+    ok(nsiso_spec_unshare(spec, NSISO_NEWUSER | NSISO_NEWPID, &error));
+    pid_t inside = 1;
+    ok(nsiso_spawn_function(spec, sees_its_namespaces, &inside, 0, &process, &error));
+    CHECK(ended(process).exit_code == 42);
+    nsiso_process_free(process);
+    refused(EINVAL, "nsiso_spawn_function", nsiso_spawn_function(spec, NULL, NULL, 0, &process, &error));
+    ok(nsiso_spec_cwd(spec, "/no/such/directory", &error));
+    refused(ENOENT, "chdir", nsiso_spawn_function(spec, sees_its_namespaces, &inside, 0, &process, &error));
+    nsiso_spec_free(spec);
+    check_no_child();
+}
+
+static void a_reaper_is_pid_1(void)
+{
+    const char *const second[] = {"sh", "-c", "test $$ = 2 && exit 5", NULL};
+    nsiso_spec *spec = a_spec();
+    ok(nsiso_spec_unshare(spec, NSISO_NEWUSER | NSISO_NEWPID, &error));
+    ok(nsiso_spec_init(spec, &error));
+    ok(nsiso_spec_kill_with_parent(spec, &error));
+    nsiso_process *process = NULL;
+    nsiso_command *command = new_command(second);
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    CHECK(ended(process).exit_code == 5);
+    nsiso_process_free(process);
+    nsiso_command_free(command);
+    nsiso_spec_free(spec);
+}
+
 static const struct check checks[] = {
     CASE(four_outcomes),
     CASE(waiting),
@@ -251,6 +294,8 @@ static const struct check checks[] = {
     CASE(forked_copies_leave_the_child_alone),
     CASE(threads_share),
     CASE(nothing_is_left),
+    CASE(functions),
+    CASE(a_reaper_is_pid_1),
 };
 
 int main(int argc, char **argv)

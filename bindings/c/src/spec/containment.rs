@@ -1,0 +1,153 @@
+//! nsiso_spec's options about what the process may do and use, and about whose end is also its own.
+
+use super::{nsiso_spec, set};
+use crate::boundary::text;
+use crate::error::nsiso_error;
+use libc::{c_char, c_int};
+use nsiso_core::Capabilities;
+
+/// Puts a reaper in as pid 1 of the new pid namespace: a tiny program of the library's own, for which
+/// no file is installed. The command stays the caller's child with its own true status; what it leaves
+/// behind is reaped, and when it ends, everything in the namespace does.
+///
+/// spec: is changed.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL. A plan refuses it without NSISO_NEWPID, and with joins.
+/// MT-Safe race:spec. Needs no privilege of its own. First kernel: 5.3 (pidfds). See pid_namespaces(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_init(spec: *mut nsiso_spec, reterr: *mut *mut nsiso_error) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_init", spec, reterr, |spec| Ok(spec.init())) }
+}
+
+/// Kills the command when the process that started it ends, in whatever way; the thread that
+/// started it may end before. As pid 1, or with nsiso_spec_init, it takes its pid namespace along.
+///
+/// spec: is changed.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege; a small process of the
+/// library's stays beside the command. First kernel: 5.3 (pidfds).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_kill_with_parent(
+    spec: *mut nsiso_spec,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_kill_with_parent", spec, reterr, |spec| Ok(spec.kill_with_parent())) }
+}
+
+/// Leaves a command in namespaces of its own in the caller's session although it has the caller's
+/// terminal on a descriptor from 0 to 2. It can then type into that terminal what runs outside.
+///
+/// spec: is changed.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See setsid(2), TIOCSTI in
+/// ioctl_tty(2).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_share_terminal(
+    spec: *mut nsiso_spec,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_share_terminal", spec, reterr, |spec| Ok(spec.share_terminal())) }
+}
+
+/// Keeps these capabilities at most, of those that the process has, and over exec: in the permitted,
+/// effective, inheritable and ambient set; no program can get others (bounding set).
+///
+/// spec: is changed.
+/// keep: names with commas between them ("net_bind_service,CAP_SYS_ADMIN"), "all", or "" for none.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: a NULL, or no capability has one of the names. MT-Safe race:spec. Dropping
+/// from the bounding set needs CAP_SETPCAP, which NSISO_NEWUSER gives (-EPERM at the start). First
+/// kernel: 4.3 (ambient capabilities). See capabilities(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_capabilities(
+    spec: *mut nsiso_spec,
+    keep: *const c_char,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_spec_capabilities";
+    let by = |spec: nsiso_core::Spec| {
+        // SAFETY: the C caller's promise about keep.
+        let keep = unsafe { text(step, "keep", keep) }?.to_string_lossy().into_owned();
+        Ok(spec.capabilities(keep.parse::<Capabilities>()?))
+    };
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set(step, spec, reterr, by) }
+}
+
+/// Places the process in an existing control group before a new cgroup namespace is made, so that its
+/// root is this group.
+///
+/// spec: is changed. Groups add up: one of each hierarchy of version 1, or one of version 2.
+/// directory: the group's, for instance "/sys/fs/cgroup/pids/mine".
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Needs the right to write to the group's
+/// cgroup.procs (-EACCES at the start; -ENOENT there is no such group). See cgroups(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_cgroup(
+    spec: *mut nsiso_spec,
+    directory: *const c_char,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_spec_cgroup";
+    let by = |spec: nsiso_core::Spec| {
+        // SAFETY: the C caller's promise about directory.
+        Ok(spec.cgroup(unsafe { text(step, "directory", directory) }?))
+    };
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set(step, spec, reterr, by) }
+}
+
+/// Limits the memory of the group that nsiso_spec_cgroup names. This and the other limits are set in the
+/// first of the groups that has them, and stay when the process has ended.
+///
+/// spec: is changed.
+/// bytes: how much.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL. A plan refuses a limit without a group; a start is -ENOENT when no
+/// group has the controller. MT-Safe race:spec. Needs the right to write to the group's files.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_memory_limit(
+    spec: *mut nsiso_spec,
+    bytes: u64,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_memory_limit", spec, reterr, |spec| Ok(spec.memory_limit(bytes))) }
+}
+
+/// Limits the processes and threads of the group; otherwise as nsiso_spec_memory_limit.
+///
+/// count: how many.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_pids_limit(
+    spec: *mut nsiso_spec,
+    count: u64,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_pids_limit", spec, reterr, |spec| Ok(spec.pids_limit(count))) }
+}
+
+/// Limits the time on a CPU of the group; otherwise as nsiso_spec_memory_limit.
+///
+/// quota: microseconds in each period.
+/// period: microseconds, from 1,000 to 1,000,000.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_cpu_limit(
+    spec: *mut nsiso_spec,
+    quota: u64,
+    period: u64,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set("nsiso_spec_cpu_limit", spec, reterr, |spec| Ok(spec.cpu_limit(quota, period))) }
+}
