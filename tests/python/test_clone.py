@@ -296,5 +296,7 @@ def test_an_error_is_an_oserror_of_its_kind() -> None:
 
 def test_without_an_exit_signal_it_is_sigchld_whatever_the_flags() -> None:
     """Also where the child shares something with the caller itself."""
-    done = script("import nsiso, os; CLONE_FS = 0x200; print(os.waitpid(nsiso.clone(lambda: 5, CLONE_FS), 0)[1] >> 8)")
+    done = script(
+        "import nsiso, os; CLONE_FS = 0x200; print(os.waitpid(nsiso.clone(lambda: 5, CLONE_FS), 0)[1] >> 8)"
+    )
     assert (done.stdout, done.returncode) == ("5\n", 0), done.stderr

@@ -58,7 +58,18 @@ def test_the_interpreter_stays_as_it_was() -> None:
     """Whatever the child became."""
 
     def state() -> list[str]:
-        wanted = ("Sig", "Shd", "Cap", "Uid", "Gid", "Groups", "Umask", "NoNewPrivs", "Seccomp")
+        wanted = (
+            "SigBlk",
+            "SigIgn",
+            "SigCgt",
+            "Cap",
+            "Uid",
+            "Gid",
+            "Groups",
+            "Umask",
+            "NoNewPrivs",
+            "Seccomp",
+        )
         status = Path("/proc/self/status").read_text().splitlines()
         links = [os.readlink(f"/proc/thread-self/ns/{name}") for name in os.listdir("/proc/thread-self/ns")]
         limits = Path("/proc/self/limits").read_text()

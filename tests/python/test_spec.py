@@ -56,6 +56,14 @@ def test_all_kinds_together_and_none() -> None:
         ("user", {"map_current": True}, "id -u; id -g", f"{os.geteuid()}\n{os.getegid()}"),
         ("", {"no_new_privs": True}, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1"),
         ("uts", {"hostname": "copied", "own_memory": True}, "hostname", "copied"),
+        ("pid", {"init": True}, "echo $$ $PPID", "2 0"),
+        (
+            "user",
+            {"map_root": True, "capabilities": ""},
+            "grep CapBnd /proc/self/status",
+            "CapBnd:\t" + 16 * "0",
+        ),
+        ("uts", {"hostname": "watched", "kill_with_parent": True}, "hostname", "watched"),
         ("uts", {"hostname": "in time", "setup_timeout": 60}, "hostname", "in time"),
     ],
 )

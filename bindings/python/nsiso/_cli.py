@@ -198,6 +198,11 @@ def _bound(word: str) -> int:
     return resource.RLIM_INFINITY if word == "unlimited" else int(word)
 
 
+def _quota(word: str) -> tuple[int, int]:
+    quota, period = word.split(":")
+    return int(quota), int(period)
+
+
 def _octal(word: str) -> int:
     return int(word, 8)
 
@@ -242,6 +247,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "oom_score_adj": {"metavar": "NUMBER", "type": int, "help": "-1000 to 1000"},
     "no_new_privs": {**_SWITCH, "help": "executing gives it no privilege"},
+    "init": {**_SWITCH, "help": "a reaper is pid 1; all inside ends with the command"},
+    "kill_with_parent": {**_SWITCH, "help": "it ends when this process ends"},
+    "share_terminal": {**_SWITCH, "help": "it stays in the session of your terminal"},
+    "capabilities": {"metavar": "NAMES", "help": "keep these at most: net_raw,sys_admin; or all"},
+    "cgroup": {"metavar": "DIRECTORY", "action": "append", "help": "the control group that it is placed in"},
+    "memory_limit": {"metavar": "BYTES", "type": int, "help": "memory of that group"},
+    "pids_limit": {"metavar": "NUMBER", "type": int, "help": "processes of that group"},
+    "cpu_limit": {"metavar": "QUOTA:PERIOD", "type": _quota, "help": "microseconds on a CPU in each period"},
     "setup_timeout": {"metavar": "SECONDS", "type": float, "help": "give up when the set-up takes longer"},
     "own_memory": {**_SWITCH, "help": "start from a copy of this process, as fork does"},
 }

@@ -160,6 +160,29 @@ def _join(option: str, value: Any) -> Join:
     )
 
 
+def words(option: str, value: Any) -> Optional[str]:
+    """Names with commas between them."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{option} must be names with commas between them, not {type(value).__name__}")
+    return value
+
+
+def paths(option: str, value: Any) -> tuple[Union[str, bytes], ...]:
+    """Directories: one, or a list."""
+    listed = [value] if isinstance(value, (str, bytes, os.PathLike)) else _listed(option, value)
+    return tuple(path(option, one) for one in listed)
+
+
+def quota_and_period(option: str, value: Any) -> Optional[tuple[int, int]]:
+    """Two lengths of time."""
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{option} must be (quota, period) in microseconds, not {value!r}")
+    quota, period = (whole(option, length, 0, 2**64 - 1) for length in value)
+    return quota, period
+
+
 def _listed(option: str, value: Any) -> list[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{option} must be a list, not {type(value).__name__}")
@@ -203,6 +226,14 @@ CHECKS: dict[str, Check] = {
     "rlimits": rlimits,
     "oom_score_adj": within(-(2**31), 2**31 - 1),
     "no_new_privs": switch,
+    "init": switch,
+    "kill_with_parent": switch,
+    "share_terminal": switch,
+    "capabilities": words,
+    "cgroup": paths,
+    "memory_limit": within(0, 2**64 - 1),
+    "pids_limit": within(0, 2**64 - 1),
+    "cpu_limit": quota_and_period,
     "setup_timeout": seconds,
     "own_memory": switch,
 }

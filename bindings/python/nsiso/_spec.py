@@ -79,6 +79,23 @@ class Spec:
     :param oom_score_adj: how willingly the kernel ends it when memory runs out, from -1000 to 1000.
         Privilege: CAP_SYS_RESOURCE for less than the caller's.
     :param no_new_privs: executing gives it no privilege, so setuid programs have none (prctl(2)).
+    :param capabilities: names of those it keeps at most, over exec too, as ``"net_bind_service,sys_admin"``;
+        ``"all"`` or ``""``. No program can get others. Privilege: CAP_SETPCAP, which ``user`` gives.
+
+    Its place, its end and its terminal:
+
+    :param init: a reaper of the library's own is pid 1 of the new pid namespace, and the command still the
+        caller's child; all in the namespace ends with the command. Linux 5.3.
+    :param kill_with_parent: it ends when the process that started it ends, whatever becomes of the thread
+        that did. Linux 5.3.
+    :param share_terminal: a command in namespaces of its own that has the caller's terminal on a descriptor
+        from 0 to 2 stays in the caller's session. Otherwise it gets one of its own there, so that it cannot
+        type into that terminal what runs outside.
+    :param cgroup: directories of existing control groups that it is placed in before a new cgroup namespace
+        is made: one of each hierarchy (version 1), or one (version 2). Privilege: to write to them.
+    :param memory_limit: bytes of memory of that group. Limits stay when the process has ended.
+    :param pids_limit: processes and threads of that group.
+    :param cpu_limit: ``(quota, period)`` in microseconds: time on a CPU of that group in each period.
 
     The start:
 
@@ -116,6 +133,14 @@ class Spec:
     rlimits: tuple[tuple[int, tuple[int, int]], ...] = ()
     oom_score_adj: Optional[int] = None
     no_new_privs: bool = False
+    init: bool = False
+    kill_with_parent: bool = False
+    share_terminal: bool = False
+    capabilities: Optional[str] = None
+    cgroup: tuple[Union[str, bytes], ...] = ()
+    memory_limit: Optional[int] = None
+    pids_limit: Optional[int] = None
+    cpu_limit: Optional[tuple[int, int]] = None
     setup_timeout: Optional[float] = None
     own_memory: bool = False
 
@@ -145,6 +170,14 @@ class Spec:
         rlimits: "Optional[Limits]" = None,
         oom_score_adj: Optional[int] = None,
         no_new_privs: bool = False,
+        init: bool = False,
+        kill_with_parent: bool = False,
+        share_terminal: bool = False,
+        capabilities: Optional[str] = None,
+        cgroup: "Union[Path, Sequence[Path]]" = (),
+        memory_limit: Optional[int] = None,
+        pids_limit: Optional[int] = None,
+        cpu_limit: Optional[tuple[int, int]] = None,
         setup_timeout: Optional[float] = None,
         own_memory: bool = False,
     ) -> None:
@@ -198,6 +231,8 @@ def _for_core(given: dict[str, Any]) -> dict[str, Any]:
         options["join"] = [_join_row(join) for join in given["join"]]
     if "uid_map" in given:
         options["id_maps"] = (options.pop("uid_map"), options.pop("gid_map"))
+    if "cgroup" in given:
+        options["cgroup"] = [os.fsencode(directory) for directory in given["cgroup"]]
     for option in ("hostname", "domainname", "cwd"):
         if option in given:
             options[option] = os.fsencode(given[option])

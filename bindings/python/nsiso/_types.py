@@ -88,6 +88,14 @@ class SpecOptions(TypedDict, total=False):
     rlimits: Optional[Limits]
     oom_score_adj: Optional[int]
     no_new_privs: bool
+    init: bool
+    kill_with_parent: bool
+    share_terminal: bool
+    capabilities: Optional[str]
+    cgroup: Union[Path, Sequence[Path]]
+    memory_limit: Optional[int]
+    pids_limit: Optional[int]
+    cpu_limit: Optional[tuple[int, int]]
     setup_timeout: Optional[float]
     own_memory: bool
 

@@ -70,6 +70,22 @@ pub struct Options {
     #[pyo3(default)]
     no_new_privs: bool,
     #[pyo3(default)]
+    init: bool,
+    #[pyo3(default)]
+    kill_with_parent: bool,
+    #[pyo3(default)]
+    share_terminal: bool,
+    #[pyo3(default)]
+    capabilities: Option<String>,
+    #[pyo3(default)]
+    cgroup: Vec<PyBackedBytes>,
+    #[pyo3(default)]
+    memory_limit: Option<u64>,
+    #[pyo3(default)]
+    pids_limit: Option<u64>,
+    #[pyo3(default)]
+    cpu_limit: Option<(u64, u64)>,
+    #[pyo3(default)]
     setup_timeout: Option<f64>,
     #[pyo3(default)]
     own_memory: bool,
@@ -83,7 +99,8 @@ pub struct Spec(nsiso::Spec);
 impl Spec {
     #[new]
     fn new(py: Python<'_>, options: Options) -> PyResult<Spec> {
-        namespaces(py, &options).map(|spec| Spec(process(spec, options)))
+        let spec = containment(py, namespaces(py, &options)?, &options)?;
+        Ok(Spec(process(spec, options)))
     }
 
     /// The steps for a command.
@@ -148,6 +165,28 @@ fn namespaces(py: Python<'_>, options: &Options) -> PyResult<nsiso::Spec> {
     }
     spec = given(spec, options.proc, nsiso::Spec::proc);
     Ok(given(spec, !options.loopback, nsiso::Spec::loopback_down))
+}
+
+fn containment(py: Python<'_>, mut spec: nsiso::Spec, options: &Options) -> PyResult<nsiso::Spec> {
+    spec = given(spec, options.init, nsiso::Spec::init);
+    spec = given(spec, options.kill_with_parent, nsiso::Spec::kill_with_parent);
+    spec = given(spec, options.share_terminal, nsiso::Spec::share_terminal);
+    if let Some(keep) = &options.capabilities {
+        spec = spec.capabilities(keep.parse().map_err(|error| to_python(py, &error))?);
+    }
+    for directory in &options.cgroup {
+        spec = spec.cgroup(text(directory));
+    }
+    if let Some(bytes) = options.memory_limit {
+        spec = spec.memory_limit(bytes);
+    }
+    if let Some(count) = options.pids_limit {
+        spec = spec.pids_limit(count);
+    }
+    if let Some((quota, period)) = options.cpu_limit {
+        spec = spec.cpu_limit(quota, period);
+    }
+    Ok(spec)
 }
 
 fn process(mut spec: nsiso::Spec, options: Options) -> nsiso::Spec {
