@@ -27,7 +27,8 @@ MAY_USE = {
     "companion": WORDS | {"command", "process", "spec", "sys"},
     "plan": WORDS | {"caller", "cancel", "caps", "command", "companion", "spec", "subid", "sys"},
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
-    "spawn": WORDS | {
+    "spawn": WORDS
+    | {
         "command",
         "cancel",
         "cgroup",
