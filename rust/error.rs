@@ -1,7 +1,7 @@
 //! What an error says: step, object, errno, cause and remedy.
 #![forbid(unsafe_code)]
 
-use crate::sys::Errno;
+use crate::errno::{errno_name, Errno};
 use std::fmt;
 use std::io;
 
@@ -315,18 +315,6 @@ causes! {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The errno's name, for instance `"EPERM"`; `"errno"` when it is none that these calls give.
-pub fn errno_name(errno: i32) -> &'static str {
-    macro_rules! names { ($($name:ident)*) => { match errno { $(libc::$name => stringify!($name),)* _ => "errno" } } }
-    names! {
-        E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAGAIN EBADF EBUSY ECANCELED ECHILD ECONNREFUSED EDEADLK
-        EDOM EEXIST EFAULT EFBIG EHOSTUNREACH EILSEQ EINTR EINVAL EIO EISDIR ELIBBAD ELOOP EMFILE EMLINK
-        EMSGSIZE ENAMETOOLONG ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOEXEC ENOLCK ENOMEM ENOSPC
-        ENOSYS ENOTBLK ENOTCONN ENOTDIR ENOTEMPTY ENOTRECOVERABLE ENOTSOCK ENOTTY ENXIO EOPNOTSUPP
-        EOVERFLOW EPERM EPIPE EPROTO ERANGE EROFS ESPIPE ESRCH ESTALE ETIMEDOUT ETXTBSY EUSERS EXDEV
     }
 }
 

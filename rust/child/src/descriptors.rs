@@ -1,7 +1,7 @@
 //! How the child puts its descriptors where the program expects them, and takes no others along.
 #![forbid(unsafe_code)]
 
-use crate::run::{act, address, call, Step};
+use crate::call::{act, address, call, Step};
 use core::ffi::c_int;
 
 /// close_range(2), Linux 5.11: marks instead of closing, so that a failing exec can still be reported.

@@ -6,6 +6,7 @@
 //! All that it needs is made ready beforehand and borrowed: see [`Program`].
 #![no_std]
 
+mod call;
 mod descriptors;
 mod privilege;
 mod process;

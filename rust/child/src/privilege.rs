@@ -1,7 +1,7 @@
 //! How the child gives up privilege: capabilities in all five sets, and ways into a terminal.
 #![forbid(unsafe_code)]
 
-use crate::run::{act, Step};
+use crate::call::{act, Step};
 use core::ptr::{addr_of, addr_of_mut};
 
 /// `_LINUX_CAPABILITY_VERSION_3`: two words a set.

@@ -6,9 +6,10 @@
 //! as the successor runs.
 #![allow(unsafe_code)]
 
+use crate::call::{act, call, exit, Step};
 use crate::program::{Program, ThreadState};
 use crate::report::{Report, RUNNING, WAITING};
-use crate::run::{act, call, exit, run_from, Step};
+use crate::run::run_from;
 use crate::stub;
 use core::ffi::{c_int, c_void};
 use core::ptr;

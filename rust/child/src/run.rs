@@ -6,19 +6,16 @@
 //! borrows them for longer than the child runs.
 #![allow(unsafe_code)]
 
+use crate::call::{act, address, call, exit, Step};
 use crate::process::{self, Place};
 use crate::program::{Argv, Op, Program};
-use crate::raw::syscall;
 use crate::report::Report;
 use crate::stub::CloneFn;
 use crate::{descriptors, privilege, signals};
-use core::ffi::{c_int, c_long, c_void, CStr};
+use core::ffi::{c_int, c_void, CStr};
 
 /// Exit status of a child whose set-up failed; what failed is in the report.
 const SETUP_FAILED: c_int = 127;
-
-/// What a step gives: nothing, or an errno.
-pub type Step = Result<(), i32>;
 
 /// Runs `program`, which must have been made ready entirely: all signals are blocked when it starts.
 pub fn run(program: &Program<'_>, report: &Report) -> ! {
@@ -143,34 +140,4 @@ struct InterfaceFlags {
     name: [u8; 16],
     flags: i16,
     rest: [u8; 22],
-}
-
-/// Ends this process.
-pub(crate) fn exit(status: c_int) -> ! {
-    loop {
-        let _ = call(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0]);
-    }
-}
-
-/// Where a C string begins; NULL for none.
-pub(crate) fn address(text: Option<&CStr>) -> usize {
-    text.map_or(0, |text| text.as_ptr() as usize)
-}
-
-/// A system call whose number of an answer says nothing.
-pub(crate) fn act(number: c_long, arguments: [usize; 5]) -> Step {
-    call(number, arguments).map(drop)
-}
-
-/// A system call: its answer or its errno.
-pub(crate) fn call(number: c_long, arguments: [usize; 5]) -> Result<usize, i32> {
-    let [a, b, c, d, e] = arguments;
-    // SAFETY: every caller in this crate passes what the call wants, out of a program that
-    // borrows it for longer than the child runs, or out of its own stack.
-    let result = unsafe { syscall(number, [a, b, c, d, e, 0]) };
-    if result < 0 {
-        Err((-result) as i32)
-    } else {
-        Ok(result as usize)
-    }
 }

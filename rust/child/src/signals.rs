@@ -1,8 +1,8 @@
 //! How the child puts signals in order right before it executes.
 #![forbid(unsafe_code)]
 
+use crate::call::{act, Step};
 use crate::program::Program;
-use crate::run::{act, Step};
 use core::ffi::c_int;
 
 /// Signals are numbered from 1 to this.
