@@ -4,6 +4,7 @@
 use crate::error::{Cause, Error, Result};
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Limits, Offset, Spec};
+use std::os::unix::ffi::OsStrExt;
 
 /// Host and domain names have this many bytes at most (uts_namespaces(7)).
 const NAME_MAX: usize = 64;
@@ -41,6 +42,9 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
     for (option, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
         needs(spec, name.is_some(), option, Kind::Uts.into())?;
         let length = name.as_ref().map_or(0, |name| name.len());
+        if name.as_ref().is_some_and(|name| name.as_bytes().contains(&0)) {
+            return refuse(format!("{option} has a NUL byte in it, where the kernel would end it"));
+        }
         if length > NAME_MAX {
             return refuse(format!("{option} has {length} bytes, {NAME_MAX} at most"));
         }

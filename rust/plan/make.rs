@@ -298,6 +298,7 @@ mod tests {
             (Spec::new().unshare(Kind::Pid).proc(), "proc needs unshare=mnt"),
             (Spec::new().hostname("h"), "hostname needs unshare=uts"),
             (Spec::new().unshare(Kind::Uts).hostname("x".repeat(65)), "65 bytes"),
+            (Spec::new().unshare(Kind::Uts).domainname("a\0b"), "domainname has a NUL byte"),
             (user().join_process(1, Kind::User), "join and unshare both name user"),
             (Spec::new().join_process(1, Kind::Net).join_process(2, Kind::Net), "two joins name net"),
             (Spec::new().join_process(1, Kinds::NONE), "names no kinds"),

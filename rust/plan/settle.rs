@@ -64,22 +64,23 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
     }
     // By then the terminal is where the command will find it.
     ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
-    ops.extend(spec.groups.clone().map(Op::Setgroups));
-    ops.extend(spec.gid.map(Op::Setgid));
-    ops.extend(spec.uid.map(Op::Setuid));
-    ops.extend(spec.capabilities.map(Op::KeepCapabilities));
-    // With the rights that the process will have.
+    // With the rights that the process has until here, as subprocess does.
     let own = job.command().and_then(|command| command.cwd.as_ref());
     if let Some(path) = own.or(spec.cwd.as_ref()) {
         ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
     }
-    if spec.no_new_privs {
-        ops.push(Op::NoNewPrivs);
-    }
     let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
     if apart && !in_own_user_namespace && has_capability(CAP_SYS_ADMIN) {
-        // That capability of the initial user namespace types into any terminal, whatever the session.
+        // That capability of the initial user namespace types into any terminal, whatever the session; and it is
+        // what a filter needs.
         ops.push(Op::ForbidTyping);
+    }
+    ops.extend(spec.groups.clone().map(Op::Setgroups));
+    ops.extend(spec.gid.map(Op::Setgid));
+    ops.extend(spec.uid.map(Op::Setuid));
+    ops.extend(spec.capabilities.map(Op::KeepCapabilities));
+    if spec.no_new_privs {
+        ops.push(Op::NoNewPrivs);
     }
     Ok(())
 }

@@ -155,3 +155,35 @@ def test_uninstall_leaves_nothing(installed: Path, tmp_path: Path) -> None:
         ["make", "-C", str(ROOT / "bindings/c"), "uninstall", *arguments], check=True, capture_output=True
     )
     assert not [path for path in copy.rglob("*") if not path.is_dir()]
+
+
+PAGES = sorted((ROOT / "bindings/c/man").glob("*.3"))
+DOCUMENTED = {"nsiso_clone", "nsiso_clone_with", "nsiso_fork", "nsiso_setns", "nsiso_unshare"}
+
+
+def test_the_documented_calls_have_a_manual_page() -> None:
+    """Each by its name; what is an alias leads to a page that is there."""
+    assert {page.stem for page in PAGES} == DOCUMENTED
+    for page in PAGES:
+        for alias in re.findall(r"^\.so man3/(.+)$", page.read_text(), re.MULTILINE):
+            assert (page.parent / alias).read_text().startswith('.\\"')
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if ".EX" in page.read_text()], ids=lambda page: page.stem
+)
+def test_a_manual_pages_example_runs(page: Path, tmp_path: Path) -> None:
+    """As it stands there; and the page has all its sections."""
+    text = page.read_text()
+    for section in ("NAME", "SYNOPSIS", "RETURN VALUE", "ERRORS", "THREAD SAFETY", "VERSIONS", "EXAMPLES"):
+        assert f".SH {section}\n" in text
+    code = text.split(".EX\n")[1].split("\n.EE")[0]
+    source, program = tmp_path / "example.c", tmp_path / "example"
+    source.write_text(code.replace("\\&\n", "\n").replace("\\e", "\\") + "\n")
+    strict = ["-std=gnu11", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{STAGE}/include"]
+    link = [f"-L{STAGE}/lib", f"-Wl,-rpath,{STAGE}/lib", "-lnsiso"]
+    subprocess.run(["cc", *strict, str(source), "-o", str(program), *link], check=True)
+    said = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout
+    assert re.fullmatch(
+        r"inside I am process 1\n|a wrong nstype: .+\n|without an id map I am 65534\n", said
+    ), said

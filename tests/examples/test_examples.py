@@ -100,3 +100,14 @@ def test_links_are_those_that_ls_shows(language: str) -> None:
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pidfd_trap_is_closed(language: str) -> None:
+    """Beside the rows: the manual page of setns leads to this example."""
+    program = (
+        [str(COMPILED / "pidfd")] if language == "C" else [sys.executable, f"{ROOT}/examples/python/pidfd.py"]
+    )
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "still /proc/" in done.stdout and "ok: refused" in done.stdout

@@ -95,7 +95,7 @@ pub unsafe extern "C" fn nsiso_fork(flags: c_int) -> c_int {
 /// EINVAL also where the kernel would do harm in silence: a pidfd with CLONE_NEWNS, while another
 /// thread shares this one's root and working directory. The kernel would move these in all
 /// threads, into a mount namespace that only this thread enters. Call unshare(CLONE_FS) on this
-/// thread before, or join in a child.
+/// thread before, or join in a child. The manual page and examples/c/pidfd.c tell more.
 ///
 /// MT-Safe; changes the calling thread only. Needs, beside the CAP_SYS_ADMIN of EPERM, CAP_SYS_CHROOT in the
 /// caller's user namespace for mnt; for user, CAP_SYS_ADMIN in the target alone. First kernel: 3.0. See setns(2).
