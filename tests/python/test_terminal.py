@@ -33,7 +33,7 @@ def attempted(**options: object) -> bool:
 
 
 def kernel_allows_typing() -> bool:
-    """Whether this kernel takes the request from a process of the terminal's session (Linux 6.2 asks a sysctl)."""
+    """Whether this kernel takes the request from the terminal's session (since Linux 6.2 a sysctl says)."""
     setting = Path("/proc/sys/dev/tty/legacy_tiocsti")
     return not setting.exists() or setting.read_text().strip() == "1"
 
