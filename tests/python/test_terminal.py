@@ -9,7 +9,7 @@ import nsiso
 import pytest
 
 ROOT = os.geteuid() == 0
-# The host, which leads the terminal's session, starts the attempt with its terminal on 0 to 2, and says how it ended.
+# The host leads the terminal's session, makes the attempt, and says how it ended.
 HOST = """
 import sys, nsiso
 attempt = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSTI, b'x')"
