@@ -6,9 +6,10 @@ use crate::error::{Cause, Error};
 use crate::idmap::{IdMap, IdRange};
 use crate::spec::Spec;
 use crate::subid::Ids;
-use crate::sys::{fd, Errno};
+use crate::sys::{fd, process, Errno};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::BorrowedFd;
 
 /// Why a map was not written, as far as its writer knows.
 #[derive(Debug)]
@@ -25,11 +26,13 @@ impl From<Errno> for Refusal {
     }
 }
 
-/// Writes the file below `/proc/PID`. The child waits, and nobody reaps it: the number is still its own.
-pub fn write(ids: Ids, map: &IdMap, pid: i32) -> Result<(), Refusal> {
+/// Writes the file below `/proc/PID`, where the child waits.
+pub fn write(ids: Ids, map: &IdMap, pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Result<(), Refusal> {
     let unknown = |source: std::io::Error| Refusal::from(Errno::from(source));
     let path = format!("/proc/{pid}/{}", ids.file());
     let mut file = OpenOptions::new().write(true).open(path).map_err(unknown)?;
+    // Nobody has reaped it: so the number was its own when the file was opened, which stays the same child's.
+    process::is_unreaped(pidfd, pid)?;
     // In one piece: the kernel takes a map whole or not at all.
     let written = file.write(map.to_string().as_bytes()).map_err(unknown)?;
     if written == map.to_string().len() {

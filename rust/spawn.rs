@@ -182,7 +182,9 @@ impl Underway {
         });
         for step in here.skip(1).take_while(|step| step.doer() == Doer::Parent) {
             let done = match step.op() {
-                Op::WriteMap { ids, map, writer: MapWriter::Parent } => maps::write(*ids, map, pid),
+                Op::WriteMap { ids, map, writer: MapWriter::Parent } => {
+                    maps::write(*ids, map, pid, self.starting.pidfd())
+                }
                 Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
                     maps::by_helper(*ids, ranges, pid)
                 }

@@ -70,6 +70,16 @@ pub fn reap(pidfd: Option<BorrowedFd<'_>>, pid: pid_t, sleep: bool) -> Result<Op
     }
 }
 
+/// Whether nobody has reaped this child yet, so that its number is still its own; else ECHILD.
+pub fn is_unreaped(pidfd: Option<BorrowedFd<'_>>, pid: pid_t) -> Result<()> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    match pidfd.map(|pidfd| waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, options)) {
+        None | Some(Err(Errno(libc::EINVAL))) => waitid(libc::P_PID, pid as libc::id_t, options),
+        Some(answer) => answer,
+    }
+    .map(drop)
+}
+
 /// The raw call, because libc's gives no usage.
 fn waitid(kind: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Ended>> {
     // SAFETY: plain numbers, for which zero is a value.

@@ -297,6 +297,8 @@ impl Drop for Starting {
             }
         };
         if met == Ok(Met::Gone) {
+            // Behind a pipe it may have been a successor that nobody knew of until it had executed.
+            let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
             reap(self.pid);
         } else {
             // It hangs in the kernel and may come back: what it would touch then must stay.

@@ -35,37 +35,36 @@ impl Place<'_> {
 /// [`crate::Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
 pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
-    let flags = flags as usize | libc::CLONE_PARENT as usize;
+    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID) as usize;
+    // By the kernel, before the successor runs: it may wait for the parent, who must know by then which it is.
+    let successor = place.report.successor.as_ptr();
     let answer = if stack == 0 {
-        fork_thread(flags, &place.program.thread)?
+        fork_thread(flags, successor, &place.program.thread)?
     } else {
         let Some(state) = next.state() else { return Err(libc::EINVAL) };
         state.store(RUNNING, Ordering::Relaxed);
         let flags = flags | (libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID) as usize;
-        let (none, tid) = (ptr::null_mut(), state.as_ptr().cast::<c_int>());
+        let (none, tid) = (ptr::null_mut::<c_void>(), state.as_ptr().cast::<c_int>());
         let arg = ptr::from_ref(&next).cast_mut().cast::<c_void>();
         // SAFETY: a stack of its own that the parent gives back when both have gone; `next` stays in
         // this frame, which this process leaves as it is when it ends below.
-        unsafe { stub::clone(flags, stack as *mut c_void, none, tid, none.cast(), succeed, arg) }
+        unsafe { stub::clone(flags, stack as *mut c_void, successor, tid, none, succeed, arg) }
     };
     match answer {
         0 => run_from(&next),
-        pid @ 1.. => {
-            place.report.successor.store(pid as i32, Ordering::Release);
-            exit(0)
-        }
+        1.. => exit(0),
         errno => Err((-errno) as i32),
     }
 }
 
 /// clone(2) of a process with a memory of its own; in the child libc's thread is set up, if there is one.
-fn fork_thread(flags: usize, thread: &ThreadState) -> Result<isize, i32> {
+fn fork_thread(flags: usize, successor: *mut i32, thread: &ThreadState) -> Result<isize, i32> {
     let notes_tid = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as usize;
     let flags = if thread.tid_address == 0 { flags } else { flags | notes_tid };
     #[cfg(target_arch = "x86_64")]
-    let arguments = [flags, 0, 0, thread.tid_address, 0];
+    let arguments = [flags, 0, successor as usize, thread.tid_address, 0];
     #[cfg(target_arch = "aarch64")]
-    let arguments = [flags, 0, 0, 0, thread.tid_address];
+    let arguments = [flags, 0, successor as usize, 0, thread.tid_address];
     let pid = call(libc::SYS_clone, arguments)? as isize;
     if pid == 0 && thread.robust_list != 0 {
         act(libc::SYS_set_robust_list, [thread.robust_list, thread.robust_length, 0, 0, 0])?;
