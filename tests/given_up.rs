@@ -32,7 +32,8 @@ fn children() -> String {
 #[test]
 fn a_start_that_is_given_up_leaves_nothing() {
     let times = if std::env::var_os("NSISO_SOAK").is_some() { 5_000 } else { 120 };
-    let target = spawn(&user()).unwrap().kill_on_drop(true);
+    // Longer than the long run takes.
+    let target = user().spawn(&Command::new("sleep").arg("3600")).unwrap().kill_on_drop(true);
     let before = (children(), fs::read_dir("/proc/self/fd").unwrap().count());
     let specs = [
         user().unshare(Kind::Mnt | Kind::Uts | Kind::Ipc).proc().hostname("late"),
