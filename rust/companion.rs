@@ -7,7 +7,7 @@ use crate::kind::{Kind, Kinds};
 use crate::process::Process;
 use crate::spec::Spec;
 use crate::sys::{fd, process, program_file, Errno};
-use nsiso_child::COMPANION;
+use nsiso_child::HELPER;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -61,7 +61,7 @@ impl Companion {
     /// Starts it.
     pub fn start(&self) -> Result<Running> {
         let refused = |errno| Error::new("companion", self.to_string(), errno, Cause::Unknown);
-        let file = program_file::of(c"nsiso-companion", COMPANION);
+        let file = program_file::of(c"nsiso-companion", HELPER);
         // Out of the way of the descriptors that it gets.
         let file = file.and_then(|file| fd::outside(file, &[0, 1, 2, CONTROL, HOST])).map_err(refused)?;
         let (control, its_end) = fd::socket_pair().map_err(refused)?;

@@ -35,6 +35,7 @@ mod idmap_writer;
 pub mod inspect;
 mod kind;
 mod plan;
+mod prepare;
 mod probe;
 mod process;
 mod spawn;

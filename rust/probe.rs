@@ -4,7 +4,8 @@
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::kind::{Kind, Kinds};
-use crate::sys::start::{self, Birth, Met, Order, Wiring};
+use crate::sys::birth::{Birth, Order};
+use crate::sys::start::{self, Met, Wiring};
 use crate::sys::{process, Errno};
 use nsiso_child::{Op, Outcome};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ fn try_creating(kinds: Kinds) -> Result<std::result::Result<(), Errno>> {
         vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
     }
     let refused = |errno| Error::new("clone", "a child to probe with", errno, Cause::Unknown);
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[] };
+    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[], cgroup: None };
     let mut child = start::start(Arc::new(kinds), program, order).map_err(refused)?;
     while child.meet(None, &mut || true).map_err(refused)? != Met::Gone {}
     let (outcome, pid, _) = child.finish();

@@ -3,21 +3,19 @@
 
 use crate::cancel::{Armed, Cancel};
 use crate::cgroup;
-use crate::command::Source;
 use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::plan::{Doer, MapWriter, Op, Plan, Runtime};
+use crate::plan::{Doer, MapWriter, Op, Plan};
+use crate::prepare::Prepared;
 use crate::process::{reap_detached, Process};
-use crate::spec::Target;
-use crate::sys::start::{self, Met, Order, Starting, Wiring};
-use crate::sys::{fd, process, Errno};
-use nsiso_child as child;
+use crate::sys::birth::Order;
+use crate::sys::start::{self, Met, Starting};
+use crate::sys::Errno;
 use nsiso_child::Outcome;
-use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,17 +93,6 @@ struct Underway {
     armed: Option<Armed>,
 }
 
-/// A plan and the descriptors that its steps name.
-#[derive(Debug)]
-struct Prepared {
-    plan: Plan,
-    joins: Vec<RawFd>,
-    /// Those among the numbers that are ours.
-    _opened: Vec<OwnedFd>,
-    moves: Vec<Move>,
-    close: Vec<(u32, u32)>,
-}
-
 impl Underway {
     fn start(plan: Plan) -> Result<Underway> {
         reap_detached();
@@ -114,8 +101,8 @@ impl Underway {
         let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
         let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
         let awaits = plan.ops.iter().any(is_meeting);
-        let taken: Vec<RawFd> = plan.descriptors.iter().map(|(_, to)| *to).collect();
-        let order = Order { kinds, awaits, birth: plan.birth, taken: &taken };
+        let taken: Vec<_> = plan.descriptors.iter().map(|(_, to)| *to).collect();
+        let order = Order { kinds, awaits, birth: plan.birth, taken: &taken, cgroup: None };
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
@@ -229,11 +216,12 @@ impl Underway {
             Outcome::Failed { step, errno } => (step, Some(Errno(errno))),
             Outcome::Killed { step } => (step, None),
         };
-        process.wait()?;
+        let status = process.wait()?;
         let step = self.prepared.plan.childs_step(step);
         let (name, object) =
-            step.as_ref().map_or(("set up", String::new()), |step| (step.name(), step.object()));
-        let Some(errno) = errno else {
+            step.as_ref().map_or(("exec", "the helper".to_owned()), |step| (step.name(), step.object()));
+        // A helper that found no program to perform ends by itself with the reason.
+        let Some(errno) = errno.or_else(|| status.code().map(Errno)) else {
             if self.prepared.plan.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 return Err(Error::new(name, object, Errno(libc::ECANCELED), Cause::Cancelled));
             }
@@ -242,30 +230,6 @@ impl Underway {
         let performed = explain::Performed { plan: &self.prepared.plan, joins: &self.prepared.joins };
         let finding = step.map_or(Cause::Unknown.into(), |step| performed.explain(step, errno));
         Err(finding.error(name, object, errno))
-    }
-}
-
-impl Prepared {
-    /// Opens what the plan names.
-    fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
-        let (mut joins, mut opened) = (Vec::new(), Vec::new());
-        for step in plan.steps() {
-            if let Op::Join { target, .. } = step.op() {
-                let of_target = open(target, companion)
-                    .map_err(|errno| explain::open(errno).error("open", step.object(), errno))?;
-                joins.push(of_target.as_ref().map_or_else(|number| *number, AsRawFd::as_raw_fd));
-                opened.extend(of_target.ok());
-            }
-        }
-        let (copies, moves) = place(&plan.descriptors)?;
-        opened.extend(copies);
-        let close = gaps(&plan.descriptors);
-        Ok(Prepared { plan, joins, _opened: opened, moves, close })
-    }
-
-    fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
-        let Prepared { plan, joins, moves, close, .. } = self;
-        plan.program(&Runtime { wiring: *wiring, joins, moves, close })
     }
 }
 
@@ -297,88 +261,4 @@ fn arm(plan: &Plan, starting: &Starting) -> Result<Option<Armed>> {
 /// Whether the child waits there for the parent.
 fn is_meeting(op: &Op) -> bool {
     matches!(op, Op::Await | Op::Introduce | Op::Hold)
-}
-
-/// A descriptor of our own, or the number of one that is open already.
-fn open(
-    target: &Target,
-    companion: Option<&Running>,
-) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
-    Ok(match target {
-        Target::Init => {
-            let pidfd = companion.and_then(Running::pidfd);
-            Err(pidfd.ok_or(Errno(libc::ENOSYS))?.as_raw_fd())
-        }
-        Target::Process(pid) => Ok(process::pidfd_open(*pid)?),
-        Target::Path(path) => Ok(File::open(path)?.into()),
-        Target::Fd(fd) => Err(fd.as_raw_fd()),
-        Target::Number(number) => Err(*number),
-    })
-}
-
-/// From and to.
-type Move = (RawFd, RawFd);
-
-/// The pairs of [`child::Op::Descriptors`]. A source that another pair overwrites is first copied out of the way.
-fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
-    let refused =
-        |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
-    let taken: Vec<RawFd> = descriptors.iter().map(|(_, to)| *to).collect();
-    let (mut owned, mut moves) = (Vec::new(), Vec::new());
-    for (source, to) in descriptors {
-        if *to < 0 {
-            return Err(refused(*to, Errno(libc::EBADF)));
-        }
-        let from = match source {
-            Source::Number(number) => *number,
-            Source::Owned(fd) => fd.as_raw_fd(),
-            Source::Null => {
-                let null = File::options().read(true).write(true).open("/dev/null");
-                owned.push(OwnedFd::from(null.map_err(|source| refused(*to, source.into()))?));
-                owned.last().map_or(-1, AsRawFd::as_raw_fd)
-            }
-        };
-        if !fd::is_open(from) {
-            return Err(refused(from, Errno(libc::EBADF)));
-        }
-        if from == *to || !taken.contains(&from) {
-            moves.push((from, *to));
-            continue;
-        }
-        owned.push(fd::copy_outside(from, &taken).map_err(|errno| refused(from, errno))?);
-        moves.push((owned.last().map_or(-1, AsRawFd::as_raw_fd), *to));
-    }
-    Ok((owned, moves))
-}
-
-/// All numbers from 3 on but those that the command gets.
-fn gaps(descriptors: &[(Source, RawFd)]) -> Vec<(u32, u32)> {
-    let mut kept: Vec<u32> = descriptors.iter().filter_map(|(_, to)| u32::try_from(*to).ok()).collect();
-    kept.sort_unstable();
-    let mut ranges = Vec::new();
-    let mut first = 3;
-    for number in kept.into_iter().filter(|number| *number >= 3) {
-        if number > first {
-            ranges.push((first, number - 1));
-        }
-        first = first.max(number + 1);
-    }
-    ranges.push((first, u32::MAX));
-    ranges
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_but_the_kept_is_marked() {
-        let gaps_beside = |kept: &[RawFd]| {
-            let kept: Vec<_> = kept.iter().map(|number| (Source::Null, *number)).collect();
-            gaps(&kept)
-        };
-        assert_eq!(gaps_beside(&[]), [(3, u32::MAX)]);
-        assert_eq!(gaps_beside(&[0, 1, 2, 3]), [(4, u32::MAX)]);
-        assert_eq!(gaps_beside(&[9, 5, 5]), [(3, 4), (6, 8), (10, u32::MAX)]);
-    }
 }

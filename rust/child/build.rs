@@ -1,20 +1,21 @@
-//! Compiles the companion, so that the library can carry it: see src/companion.rs.
+//! Compiles the helper, so that the library can carry it: see src/helper.rs.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed=src/companion.rs");
-    println!("cargo:rerun-if-changed=src/raw.rs");
+    println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=build.rs");
     let variable = |name: &str| env::var(name).unwrap_or_default();
-    let output = PathBuf::from(variable("OUT_DIR")).join("companion");
+    let output = PathBuf::from(variable("OUT_DIR")).join("helper");
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc
-        .args(["--edition", "2021", "--crate-name", "companion", "--crate-type", "bin", "src/companion.rs"])
+        .args(["--edition", "2021", "--crate-name", "nsiso_helper", "--crate-type", "bin", "src/helper.rs"])
         .args(["--target", &variable("TARGET"), "-o"])
         .arg(&output)
+        // What the library alone uses of the same files.
+        .args(["-A", "dead_code"])
         .args(["-C", "panic=abort", "-C", "opt-level=2", "-C", "strip=symbols"])
         // At a fixed place, without libc and without its start-up: nothing is left to relocate.
         .args(["-C", "relocation-model=static"])
@@ -27,6 +28,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if rustc.status()?.success() {
         Ok(())
     } else {
-        Err("the companion does not compile".into())
+        Err("the helper does not compile".into())
     }
 }

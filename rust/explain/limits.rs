@@ -5,7 +5,8 @@ use super::Finding;
 use crate::caller::Machine;
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
-use crate::sys::start::{self, Birth, Met, Order, Wiring};
+use crate::sys::birth::{Birth, Order};
+use crate::sys::start::{self, Met, Wiring};
 use crate::sys::{process, Errno};
 use nsiso_child::{Op, Outcome};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ fn tried(kinds: Kinds) -> Option<Errno> {
     fn program<'a>(kinds: &'a Kinds, _: &Wiring) -> Vec<Op<'a>> {
         vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
     }
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[] };
+    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[], cgroup: None };
     let mut child = start::start(Arc::new(kinds), program, order).ok()?;
     while child.meet(None, &mut || true).ok()? != Met::Gone {}
     let (outcome, pid, _) = child.finish();

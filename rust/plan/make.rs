@@ -4,16 +4,16 @@
 use super::check::check;
 use super::op::{MapWriter, Op, Plan};
 use super::settle::{exec, settle, Job};
-use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
+use crate::caller::{has_capability, Machine, CAP_SETGID, CAP_SETUID};
 use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
 use crate::idmap::IdMap;
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Join, Maps, Offset, Spec, Target};
 use crate::subid::{self, Ids};
+use crate::sys::birth::Birth;
 use crate::sys::ns::nstype;
-use crate::sys::process::{getegid, geteuid};
-use crate::sys::start::Birth;
+use crate::sys::process::{getegid, geteuid, securebits};
 use crate::sys::Errno;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -23,14 +23,15 @@ impl Plan {
     pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
         let joined = joined_kinds(&spec.joins)?;
         check(spec, &joined)?;
+        let birth = birth(spec, job, &joined);
         let mut ops = Vec::new();
         if spec.init || spec.kill_with_parent {
             ops.push(Op::Companion(Box::new(Companion::of(spec))));
         }
         if spec.init {
-            enter_beside_init(spec, job, &mut ops);
+            enter_beside_init(spec, birth, &mut ops);
         } else {
-            enter(spec, job, &joined, &mut ops)?;
+            enter(spec, birth, &joined, &mut ops)?;
         }
         set_up(spec, &mut ops);
         settle(spec, job, &mut ops)?;
@@ -50,37 +51,54 @@ impl Plan {
             descriptors: job.command().map_or_else(Vec::new, |command| command.fds.clone()),
             timeout: spec.timeout,
             cancel: spec.cancel.clone(),
-            birth: birth(spec, job, &joined),
+            birth,
         })
     }
 }
 
-/// A time namespace is joined by a whole memory or not at all; with an id changes whether that memory may be
-/// dumped; and all that share it share a score for the day it runs out. None of this must happen to the caller's.
+/// In whose memory the steps are performed: not in the caller's, where they would change that, or show it.
 fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
+    // With an id changes whether the memory may be dumped; and all that share it share a score for the day it
+    // runs out.
     let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
     let changes_memory = changes_ids || spec.oom_score_adj.is_some();
+    // A time namespace is joined by a whole memory or not at all.
     let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
     match job {
         Job::Function(_) => Birth::Fork,
-        Job::Command(_) if spec.own_memory || changes_memory || joins_time => Birth::Copy,
+        Job::Command(_) if spec.own_memory => Birth::Copy,
+        Job::Command(_) if changes_memory || joins_time || is_seen(joined) => {
+            let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
+            if stays_itself {
+                Birth::Apart
+            } else {
+                Birth::Copy
+            }
+        }
         Job::Command(_) => Birth::Share,
     }
 }
 
+/// Whether the child is among strangers before it executes: who has its number may be allowed to trace it.
+fn is_seen(joined: &[Kinds]) -> bool {
+    joined.iter().any(|kinds| kinds.contains(Kind::Pid))
+}
+
 /// The namespaces themselves, and the id maps without which nothing can be done in them.
-fn enter(spec: &Spec, job: Job<'_>, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
+fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Result<()> {
     // The root of a cgroup namespace is the group that its first process is in.
     let after_placing = if spec.cgroups.is_empty() { Kinds::NONE } else { spec.unshare & Kind::Cgroup };
     let new = spec.unshare - Kind::Time - after_placing;
-    let joins_pid = joined.iter().any(|kinds| kinds.contains(Kind::Pid));
-    // libc's fork makes no namespaces: what a function needs is made by its process itself.
-    let at_birth = spec.joins.is_empty() && job.command().is_some();
+    // libc's fork makes no namespaces, and a program that is executed loses its power over those it is born in:
+    // there the process makes them itself.
+    let at_birth = spec.joins.is_empty() && matches!(birth, Birth::Share | Birth::Copy);
     if at_birth {
         ops.push(Op::Clone { kinds: new });
+        score(spec, ops);
     } else {
-        // What is joined comes first: it owns what is made afterwards.
         ops.push(Op::Clone { kinds: Kinds::NONE });
+        score(spec, ops);
+        // What is joined comes first: it owns what is made afterwards.
         for (index, (join, kinds)) in spec.joins.iter().zip(joined).enumerate() {
             ops.push(Op::Join { index, target: join.target.clone(), kinds: *kinds });
         }
@@ -93,18 +111,26 @@ fn enter(spec: &Spec, job: Job<'_>, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
     cgroups(spec, ops);
     let new_pid = if at_birth { Kinds::NONE } else { new & Kind::Pid };
     // A pid namespace is entered by a new process only.
-    let forks = joins_pid || !new_pid.is_empty();
-    new_time_and_fork(spec, job, forks.then_some(new_pid), ops);
+    let forks = is_seen(joined) || !new_pid.is_empty();
+    new_time_and_fork(spec, birth, forks.then_some(new_pid), is_seen(joined), ops);
     Ok(())
 }
 
 /// All that is new was made for pid 1, maps included, and the command joins it there: so its parent is the
 /// caller. Only a time namespace is its own: it can be joined by a whole memory alone.
-fn enter_beside_init(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) {
+fn enter_beside_init(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
     ops.push(Op::Clone { kinds: Kinds::NONE });
+    score(spec, ops);
     ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
     cgroups(spec, ops);
-    new_time_and_fork(spec, job, Some(Kinds::NONE), ops);
+    new_time_and_fork(spec, birth, Some(Kinds::NONE), false, ops);
+}
+
+/// While the process has all its power, and is in the caller's /proc.
+fn score(spec: &Spec, ops: &mut Vec<Op>) {
+    let write =
+        |score: i32| Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() };
+    ops.extend(spec.oom_score_adj.map(write));
 }
 
 /// Placed by the parent, who may do so; the namespace after it.
@@ -120,20 +146,24 @@ fn cgroups(spec: &Spec, ops: &mut Vec<Op>) {
     }
 }
 
-/// A process that unshared its time namespace enters it when it executes, and its children at once: a function,
-/// which executes nothing, is a child.
-fn new_time_and_fork(spec: &Spec, job: Job<'_>, fork: Option<Kinds>, ops: &mut Vec<Op>) {
+/// A process that unshared its time namespace enters it when it executes, and its children at once, if they do not
+/// share its memory: a function, which executes nothing, is such a child.
+fn new_time_and_fork(spec: &Spec, birth: Birth, fork: Option<Kinds>, is_seen: bool, ops: &mut Vec<Op>) {
     let time = spec.unshare & Kind::Time;
-    if time.is_empty() {
-        ops.extend(fork.map(Op::Fork));
-    } else if job.command().is_some() {
-        ops.extend(fork.map(Op::Fork));
+    let of_parent = birth == Birth::Fork || birth == Birth::Apart && fork.is_some();
+    let fork = if time.is_empty() || !of_parent { fork } else { Some(fork.unwrap_or_default()) };
+    if !time.is_empty() && of_parent {
         ops.push(Op::Unshare(time));
         offsets(spec, ops);
-    } else {
+    }
+    if is_seen && birth != Birth::Fork {
+        // From here on its files in /proc are root's, so what is written there is written by now.
+        ops.push(Op::Undumpable);
+    }
+    ops.extend(fork.map(Op::Fork));
+    if !time.is_empty() && !of_parent {
         ops.push(Op::Unshare(time));
         offsets(spec, ops);
-        ops.push(Op::Fork(fork.unwrap_or_default()));
     }
 }
 
@@ -285,8 +315,9 @@ mod tests {
     fn what_is_joined_comes_before_what_is_new() {
         let steps = told(&Spec::new().join_process(1, Kind::Pid | Kind::Uts).unshare(Kind::Mnt | Kind::Net));
         assert!(steps[0] == "parent: clone", "{steps:#?}");
-        let expected = ["child: setns process 1: uts,pid", "child: unshare mnt,net", "child: fork"];
-        assert_eq!(steps[1..4], expected, "{steps:#?}");
+        let joined = "child: setns process 1: uts,pid";
+        let expected = [joined, "child: unshare mnt,net", "child: undumpable", "child: fork"];
+        assert_eq!(steps[1..5], expected, "{steps:#?}");
     }
 
     #[test]

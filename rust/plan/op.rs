@@ -8,9 +8,10 @@ use crate::idmap::{IdMap, IdRange};
 use crate::kind::Kinds;
 use crate::spec::{Limits, Target};
 use crate::subid::Ids;
+use crate::sys::birth::Birth;
 use crate::sys::exec::CStringArray;
 use crate::sys::function::Function;
-use crate::sys::start::{Birth, Wiring};
+use crate::sys::start::Wiring;
 use nsiso_child as child;
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
@@ -60,6 +61,8 @@ pub(crate) enum Op {
         kinds: Kinds,
     },
     Unshare(Kinds),
+    /// Nobody in a namespace that is joined may look into the child.
+    Undumpable,
     Fork(Kinds),
     /// The child waits until the parent has performed what stands behind it.
     Await,
@@ -131,6 +134,8 @@ pub(crate) struct Runtime<'a> {
     pub joins: &'a [RawFd],
     pub moves: &'a [(RawFd, RawFd)],
     pub close: &'a [(u32, u32)],
+    /// The caller's /proc, where the child may be in a mount namespace that has another or none.
+    pub proc: Option<RawFd>,
 }
 
 impl Plan {
@@ -177,6 +182,7 @@ impl Step<'_> {
             Op::Clone { .. } => "clone",
             Op::Join { .. } => "setns",
             Op::Unshare(_) => "unshare",
+            Op::Undumpable => "undumpable",
             Op::Fork(_) => "fork",
             Op::Await | Op::Introduce | Op::Hold => "wait for the parent",
             Op::WriteMap { ids, .. } => ids.file(),
@@ -250,9 +256,13 @@ impl Step<'_> {
             Op::Exec { program, .. } => format!("{program:?}"),
             Op::ExecFile { .. } => "the companion".to_owned(),
             Op::Call(_) => "the function".to_owned(),
-            Op::Await | Op::Hold | Op::Setsid | Op::NoNewPrivs | Op::Descriptors | Op::CloseOnExec => {
-                String::new()
-            }
+            Op::Await
+            | Op::Hold
+            | Op::Undumpable
+            | Op::Setsid
+            | Op::NoNewPrivs
+            | Op::Descriptors
+            | Op::CloseOnExec => String::new(),
         }
     }
 }
@@ -276,9 +286,13 @@ impl Op {
                 child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
             }
             Op::Unshare(kinds) => child::Op::Unshare { flags: kinds.bits() },
+            Op::Undumpable => child::Op::Prctl { option: libc::PR_SET_DUMPABLE, argument: 0 },
             Op::Fork(kinds) => child::Op::Fork { flags: kinds.bits(), stack: successor_stack },
             Op::Await | Op::Introduce | Op::Hold => child::Op::Await { gate, parent },
-            Op::Write { path, text } => child::Op::Write { path, text },
+            Op::Write { path, text } => match (runtime.proc, below_proc(path)) {
+                (Some(directory), Some(path)) => child::Op::Write { directory, path, text },
+                _ => child::Op::Write { directory: libc::AT_FDCWD, path, text },
+            },
             Op::PrivateMounts => child::Op::Mount {
                 source: None,
                 target: c"/",
@@ -315,4 +329,8 @@ impl Op {
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }
+}
+
+fn below_proc(path: &CStr) -> Option<&CStr> {
+    CStr::from_bytes_until_nul(path.to_bytes_with_nul().strip_prefix(b"/proc/")?).ok()
 }

@@ -36,9 +36,6 @@ impl<'a> Job<'a> {
 
 /// What the process itself becomes, privilege last.
 pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
-    if let Some(score) = spec.oom_score_adj {
-        ops.push(Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() });
-    }
     ops.extend(
         spec.rlimits.iter().map(|(resource, limits)| Op::Rlimit { resource: *resource, limits: *limits }),
     );

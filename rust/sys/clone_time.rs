@@ -36,7 +36,7 @@ const STORES: c_int = libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID;
 pub unsafe fn clone(call: &Call) -> Result<pid_t> {
     let args = clone3_args(call.flags, call.stack, call.pointers);
     // SAFETY: the caller's promises; the kernel copies the arguments before it returns.
-    let pid = unsafe { stub::clone3(&raw const args, size_of_val(&args), call.func, call.arg) };
+    let pid = unsafe { stub::clone3((&raw const args).cast(), size_of_val(&args), call.func, call.arg) };
     let refusal = match Errno::check_raw(pid) {
         Ok(pid) => return Ok(pid as pid_t),
         Err(refusal) => refusal,

@@ -1,11 +1,14 @@
 //! The core's only door to the kernel, and its only unsafe code: one file per family of calls.
 
+pub mod birth;
 pub mod clone;
 mod clone_time;
 pub mod copy;
+mod detour;
 pub mod exec;
 pub mod fd;
 pub mod function;
+mod image;
 pub mod ns;
 pub mod process;
 pub mod program_file;

@@ -140,6 +140,12 @@ pub fn geteuid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// prctl(2) `PR_GET_SECUREBITS`: what is special about root and exec.
+pub fn securebits() -> Result<c_int> {
+    // SAFETY: numbers only.
+    Errno::check(unsafe { libc::prctl(libc::PR_GET_SECUREBITS) })
+}
+
 /// Effective group id.
 pub fn getegid() -> u32 {
     // SAFETY: takes nothing, cannot fail.

@@ -3,7 +3,7 @@
 //! `CLONE_VM` without `CLONE_VFORK`: the child shares this process's memory until it executes, on
 //! a stack of its own, while the caller goes on. The caller can so write the child's id maps, give up after
 //! a time, or be interrupted; and the kernel itself says when the child has left (`CLONE_CHILD_CLEARTID`).
-//! Where memory cannot be shared, the same program runs in a copy, and a pipe's end says it.
+//! Where memory must not be shared, the same program runs in the helper's or in a copy, and a pipe's end says it.
 //!
 //! # Safety
 //!
@@ -11,25 +11,22 @@
 //! and the child makes system calls only, because its program is of the crate nsiso-child.
 #![allow(unsafe_code)]
 
+use super::birth::{give_birth, Birth, Errand, Order};
+use super::detour::Detour;
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
-use super::{copy, fd, process, Errno, Result};
-use crate::kind::Kinds;
-use libc::{c_int, c_void, pid_t};
+use super::{copy, fd, process, program_file, Errno, Result};
+use libc::pid_t;
 use nsiso_child::report::{GONE, RUNNING, WAITING};
-use nsiso_child::{stub, Op, Outcome, Program, Report, ThreadState};
+use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER};
 use std::any::Any;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// clone3 only, Linux 5.5: handlers back to default, and no step of the child for it.
-const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
-/// What a clone3 that cannot be used answers: missing or filtered, filtered, too old for a flag or for the size.
-const CLONE3_REFUSED: [i32; 4] = [libc::ENOSYS, libc::EPERM, libc::EINVAL, libc::E2BIG];
 /// How long a killed child may take to leave our memory before that is given up for lost.
 const DYING: Duration = Duration::from_secs(5);
 
@@ -42,31 +39,6 @@ pub struct Wiring {
     pub parent: RawFd,
     /// For [`Op::Fork`].
     pub successor_stack: usize,
-}
-
-/// In whose memory a child performs its steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Birth {
-    /// In the caller's, at constant cost.
-    Share,
-    /// In a copy of it, at a price that grows with it.
-    Copy,
-    /// In a copy that libc's fork makes, so that the last step may be a function that uses libc. All of
-    /// [`Order::kinds`] must be none.
-    Fork,
-}
-
-/// How a child is to be started.
-#[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// New namespaces of the child from its first instruction on.
-    pub kinds: Kinds,
-    /// Whether the program has an [`Op::Await`].
-    pub awaits: bool,
-    /// In whose memory the child performs its steps.
-    pub birth: Birth,
-    /// Numbers of descriptors that the program overwrites.
-    pub taken: &'a [RawFd],
 }
 
 /// Where a child is met.
@@ -100,21 +72,8 @@ pub struct Starting {
 struct Memory {
     stack: ChildStack,
     steps: usize,
-    _errand: Box<Errand>,
+    errand: Box<Errand>,
 }
-
-/// What the child is handed: it reads this and all that it leads to.
-struct Errand {
-    program: Program<'static>,
-    report: *const Report,
-    _ops: Vec<Op<'static>>,
-    _owner: Arc<dyn Any + Send + Sync>,
-}
-
-// SAFETY: the pointer leads into the stack's mapping, of which any thread may read the atomics.
-unsafe impl Send for Errand {}
-// SAFETY: as above.
-unsafe impl Sync for Errand {}
 
 impl fmt::Debug for Starting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,15 +89,37 @@ pub fn start<T: Any + Send + Sync>(
     program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
     order: Order<'_>,
 ) -> Result<Starting> {
-    let sharing = if order.birth == Birth::Share { Sharing::WithinMemory } else { Sharing::WithCopies };
+    if order.birth != Birth::Apart {
+        return start_by(None, owner, program, order);
+    }
+    let helper = program_file::of(c"nsiso-helper", HELPER);
+    let starting = helper.and_then(|helper| start_by(Some(helper), Arc::clone(&owner), program, order));
+    if let Ok(starting) = starting {
+        if starting.runs_helper()? {
+            return Ok(starting);
+        }
+    }
+    // There are no files in memory, or nobody may execute them: in a copy the same comes of it.
+    start_by(None, owner, program, Order { birth: Birth::Copy, ..order })
+}
+
+fn start_by<T: Any + Send + Sync>(
+    helper: Option<OwnedFd>,
+    owner: Arc<T>,
+    program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
+    order: Order<'_>,
+) -> Result<Starting> {
+    let birth = order.birth;
+    let sharing = if order.shares() { Sharing::WithinMemory } else { Sharing::WithCopies };
     let stack = ChildStack::take(sharing)?;
     let lift = |fd| fd::outside(fd, order.taken);
     let gate = order.awaits.then(|| fd::eventfd().and_then(lift)).transpose()?;
     let parent = if order.awaits { own_pidfd()?.map(lift).transpose()? } else { None };
-    let notice = (order.birth != Birth::Share).then(fd::pipe).transpose()?;
+    let notice = (birth != Birth::Share).then(fd::pipe).transpose()?;
+    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
+    let write = write.transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-    let successor_stack =
-        if order.birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
+    let successor_stack = if birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
     let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
     let ops = program(&owner, &wiring);
     let steps = ops.len();
@@ -147,32 +128,19 @@ pub fn start<T: Any + Send + Sync>(
     // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
     let borrowed = unsafe { std::slice::from_raw_parts(ops.as_ptr(), ops.len()) };
     let blocked = Blocked::all()?;
-    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
-    let write = write.transpose()?;
     let program = Program {
         ops: borrowed,
         reset_handlers: false,
         signal_mask: blocked.before(),
         notice: number(&write),
-        thread: if order.birth == Birth::Fork { copy::thread_state() } else { ThreadState::default() },
+        thread: if birth == Birth::Fork { copy::thread_state() } else { ThreadState::default() },
     };
+    let detour = helper.map(|helper| Detour::new(helper, &program)).transpose()?;
+    let program = detour.as_ref().map_or(program, Detour::program);
     let report = ptr::from_ref(stack.report());
-    let mut errand = Box::new(Errand { program, report, _ops: ops, _owner: owner });
+    let mut errand = Box::new(Errand { program, report, detour, _ops: ops, _owner: owner });
     stack.report().state[0].store(RUNNING, Ordering::Relaxed);
-    let mut pidfd = -1;
-    let pid = match order.birth {
-        Birth::Fork => fork(&mut pidfd, &errand),
-        Birth::Share | Birth::Copy => match clone3(order, &stack, &mut pidfd, &errand) {
-            Err(Errno(errno)) if CLONE3_REFUSED.contains(&errno) => {
-                errand.program.reset_handlers = true;
-                clone(order, &stack, &mut pidfd, &errand)
-            }
-            answer => answer,
-        },
-    }?;
-    // Before Linux 5.2 the flag is ignored, and there is none.
-    // SAFETY: otherwise the kernel just gave us this descriptor.
-    let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+    let (pid, pidfd) = give_birth(order, &stack, &mut errand)?;
     Ok(Starting {
         pid,
         pidfd,
@@ -180,7 +148,7 @@ pub fn start<T: Any + Send + Sync>(
         owner: process::getpid(),
         gate,
         notice: read,
-        memory: Some(Memory { stack, steps, _errand: errand }),
+        memory: Some(Memory { stack, steps, errand }),
     })
 }
 
@@ -224,16 +192,26 @@ impl Starting {
 
     /// After [`Met::Gone`]: whether all steps were taken, and the process's handles.
     pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
-        let outcome =
-            self.memory.take().map_or(Outcome::Done, |memory| memory.stack.report().outcome(memory.steps));
+        let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.outcome());
         (outcome, self.pid, self.pidfd.take())
+    }
+
+    /// Whether the child on its way to the helper has arrived, or is refused there.
+    fn runs_helper(&self) -> Result<bool> {
+        let Some(memory) = &self.memory else { return Ok(true) };
+        let [word, _] = &memory.stack.report().state;
+        while word.load(Ordering::Acquire) != GONE {
+            match fd::futex_wait(word, RUNNING, None) {
+                Ok(()) | Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(!matches!(memory.on_the_way(), Some(Outcome::Failed { .. })))
     }
 
     /// Takes back the word of a child that waits: it does not wait for us any more.
     fn forget_waiting(&self) {
-        if let Some(word) =
-            self.memory.as_ref().and_then(|memory| memory.stack.report().state.get(self.process))
-        {
+        if let Some(word) = self.memory.as_ref().and_then(|memory| memory.report().state.get(self.process)) {
             // The kernel may write GONE at the same time, and that must stay.
             let _ = word.compare_exchange(WAITING, RUNNING, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -241,7 +219,7 @@ impl Starting {
 
     fn meet_by_word(&self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
         let Some(memory) = &self.memory else { return Ok(Met::Gone) };
-        let Some(word) = memory.stack.report().state.get(self.process) else { return Ok(Met::Gone) };
+        let Some(word) = memory.report().state.get(self.process) else { return Ok(Met::Gone) };
         loop {
             match word.load(Ordering::Acquire) {
                 GONE => return Ok(Met::Gone),
@@ -260,7 +238,7 @@ impl Starting {
     /// Whether the first process has handed over; it is reaped then, and its successor is the child.
     fn adopt_successor(&mut self) -> Result<bool> {
         let Some(memory) = &self.memory else { return Ok(false) };
-        let successor = memory.stack.report().successor.load(Ordering::Acquire);
+        let successor = memory.report().successor.load(Ordering::Acquire);
         if self.process != 0 || successor == 0 {
             return Ok(false);
         }
@@ -274,6 +252,23 @@ impl Starting {
             Err(errno) => return Err(errno),
         };
         Ok(true)
+    }
+}
+
+impl Memory {
+    /// Where whoever performs the program reports.
+    fn report(&self) -> &Report {
+        self.errand.detour.as_ref().map_or_else(|| self.stack.report(), Detour::report)
+    }
+
+    /// What is reported once all have gone.
+    fn outcome(&self) -> Outcome {
+        self.on_the_way().unwrap_or_else(|| self.report().outcome(self.steps))
+    }
+
+    /// What ended the child before it was the helper.
+    fn on_the_way(&self) -> Option<Outcome> {
+        self.errand.detour.as_ref()?.failure(self.stack.report(), self.steps)
     }
 }
 
@@ -327,62 +322,4 @@ fn meet_by_pipe(
         }
     }
     Ok(if fd::read_byte(notice)? { Met::Waiting } else { Met::Gone })
-}
-
-impl Order<'_> {
-    fn flags(self) -> u32 {
-        let shared = if self.birth == Birth::Share { libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID } else { 0 };
-        self.kinds.bits() | (libc::CLONE_PIDFD | shared) as u32
-    }
-}
-
-fn clone3(order: Order<'_>, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    let size = if order.birth == Birth::Share { ChildStack::SIZE as u64 } else { 0 };
-    let top = if order.birth == Birth::Share { stack.top() as u64 } else { 0 };
-    let args = libc::clone_args {
-        flags: u64::from(order.flags()) | CLONE_CLEAR_SIGHAND,
-        pidfd: ptr::from_mut(pidfd) as u64,
-        child_tid: stack.report().state[0].as_ptr() as u64,
-        stack: top - size,
-        stack_size: size,
-        // SAFETY: plain numbers, for which zero means "not asked for".
-        ..unsafe { std::mem::zeroed() }
-    };
-    // SAFETY: stack and errand stay until the child has left; args and pidfd are the kernel's for this call only.
-    let pid = unsafe { stub::clone3(&raw const args, size_of_val(&args), run, as_arg(errand)) };
-    Errno::check_raw(pid).map(|pid| pid as pid_t)
-}
-
-fn clone(order: Order<'_>, stack: &ChildStack, pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    let top = if order.birth == Birth::Share { stack.top() } else { ptr::null_mut() };
-    let tid = stack.report().state[0].as_ptr().cast::<pid_t>();
-    let (flags, none, arg) = (order.flags() as usize, ptr::null_mut(), as_arg(errand));
-    // SAFETY: as in `clone3`.
-    let pid = unsafe { stub::clone(flags, top, pidfd, tid, none, run, arg) };
-    Errno::check_raw(pid).map(|pid| pid as pid_t)
-}
-
-/// fork(2) as libc has it; the pidfd by a call of its own.
-fn fork(pidfd: &mut c_int, errand: &Errand) -> Result<pid_t> {
-    // SAFETY: what may run in the copy is said at `Op::Call`; everything before it is system calls.
-    let pid = Errno::check(unsafe { libc::fork() })?;
-    if pid == 0 {
-        // SAFETY: the errand is this one's, at the same place in the copy.
-        unsafe { run(as_arg(errand)) };
-    }
-    // Where the child has ended by now and the host's own handler has reaped it, there is none.
-    *pidfd = process::pidfd_open(pid).map_or(-1, IntoRawFd::into_raw_fd);
-    Ok(pid)
-}
-
-fn as_arg(errand: &Errand) -> *mut c_void {
-    ptr::from_ref(errand).cast_mut().cast()
-}
-
-unsafe extern "C" fn run(arg: *mut c_void) -> c_int {
-    // SAFETY: `as_arg` made it of an errand that outlives this child.
-    let errand = unsafe { &*arg.cast::<Errand>() };
-    // SAFETY: the report lies in the stack's mapping, which outlives this child too.
-    let report = unsafe { &*errand.report };
-    nsiso_child::run(&errand.program, report)
 }

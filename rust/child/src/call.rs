@@ -5,6 +5,7 @@
 //! One system call, whose pointers come out of a program that borrows them for longer than the child runs.
 #![allow(unsafe_code)]
 
+use crate::linux;
 use crate::raw::syscall;
 use core::ffi::{c_int, c_long, CStr};
 
@@ -14,7 +15,7 @@ pub type Step = Result<(), i32>;
 /// Ends this process.
 pub(crate) fn exit(status: c_int) -> ! {
     loop {
-        let _ = call(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0]);
+        let _ = call(linux::SYS_exit_group, [status as usize, 0, 0, 0, 0]);
     }
 }
 

@@ -1,67 +1,28 @@
-//! The companion: a tiny program of its own that stays beside a command, and ends with it or with the host.
+//! What the helper does as a companion: it stays beside a command, and ends with it or with the host.
 //!
 //! As pid 1 of a new pid namespace it is the command's reaper: what it adopts is reaped by the kernel, because it
 //! ignores SIGCHLD, and when it ends, everything in the namespace does. Elsewhere it kills the command
-//! when the host ends. Run from memory with a socket over which the command's pidfd comes; with an argument
-//! also with the host's pidfd, and only then does the command not outlive the host.
-//!
-//! Compiled by build.rs with nothing but `core`, linked with nothing at all.
+//! when the host ends. It has a socket over which the command's pidfd comes, and may have the host's pidfd: only
+//! then does the command not outlive the host.
 //!
 //! # Safety
 //!
-//! System calls with numbers and pointers to locals.
-#![no_std]
-#![no_main]
-#![no_builtins]
+//! A local that the kernel writes to.
 #![allow(unsafe_code)]
 
-mod raw;
-
+use crate::call::{act, call, exit};
+use crate::linux::{self, PollFd};
+use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut};
 
 /// Where its two descriptors are.
-const CONTROL: i32 = 3;
-const HOST: i32 = 4;
+const CONTROL: c_int = 3;
+const HOST: c_int = 4;
 
-const POLLIN: i16 = 1;
-const SIGCHLD: usize = 17;
-const SIG_IGN: usize = 1;
-const SIGKILL: usize = 9;
+/// Width in bytes of the kernel's signal set.
 const SIGNAL_SET: usize = 8;
-const PR_SET_NAME: usize = 15;
 /// Bytes of a control message with one descriptor: header, the number, padding.
 const CONTROL_SPACE: usize = 24;
-
-#[cfg(target_arch = "x86_64")]
-mod number {
-    pub const PPOLL: i64 = 271;
-    pub const RECVMSG: i64 = 47;
-    pub const RT_SIGACTION: i64 = 13;
-    pub const PRCTL: i64 = 157;
-    pub const EXIT_GROUP: i64 = 231;
-}
-#[cfg(target_arch = "aarch64")]
-mod number {
-    pub const PPOLL: i64 = 73;
-    pub const RECVMSG: i64 = 212;
-    pub const RT_SIGACTION: i64 = 134;
-    pub const PRCTL: i64 = 167;
-    pub const EXIT_GROUP: i64 = 94;
-}
-/// The same number on every architecture.
-const PIDFD_SEND_SIGNAL: i64 = 424;
-
-#[cfg(target_arch = "x86_64")]
-core::arch::global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {main}", "ud2", main = sym main);
-#[cfg(target_arch = "aarch64")]
-core::arch::global_asm!(".globl _start", "_start:", "mov x29, xzr", "mov x30, xzr", "mov x0, sp", "bl {main}", "brk #1", main = sym main);
-
-#[repr(C)]
-struct PollFd {
-    fd: i32,
-    events: i16,
-    revents: i16,
-}
 
 #[repr(C)]
 struct IoVec {
@@ -89,25 +50,21 @@ struct ControlMessage {
     padding: i32,
 }
 
-/// # Safety
-///
-/// To be called by the start-up code alone, with what the kernel put on the stack: the number of arguments first.
-unsafe extern "C" fn main(stack: *const usize) -> ! {
-    // SAFETY: the start-up code's promise.
-    let watches_host = unsafe { *stack } > 1;
+/// Watches until there is nothing left to do.
+pub(crate) fn watch(watches_host: bool) -> ! {
     // Else it is called by its descriptor.
-    call(number::PRCTL, [PR_SET_NAME, c"nsiso-companion".as_ptr() as usize, 0, 0]);
-    let ignore: [usize; 4] = [SIG_IGN, 0, 0, 0];
-    call(number::RT_SIGACTION, [SIGCHLD, addr_of!(ignore) as usize, 0, SIGNAL_SET]);
+    let _ = act(linux::SYS_prctl, [linux::PR_SET_NAME as usize, c"nsiso-companion".as_ptr() as usize, 0, 0, 0]);
+    let ignore: [usize; 4] = [linux::SIG_IGN, 0, 0, 0];
+    let _ = act(linux::SYS_rt_sigaction, [linux::SIGCHLD as usize, addr_of!(ignore) as usize, 0, SIGNAL_SET, 0]);
     let mut watched = [
-        PollFd { fd: CONTROL, events: POLLIN, revents: 0 },
-        PollFd { fd: if watches_host { HOST } else { -1 }, events: POLLIN, revents: 0 },
-        PollFd { fd: -1, events: POLLIN, revents: 0 },
+        PollFd { fd: CONTROL, events: linux::POLLIN, revents: 0 },
+        PollFd { fd: if watches_host { HOST } else { -1 }, events: linux::POLLIN, revents: 0 },
+        PollFd { fd: -1, events: linux::POLLIN, revents: 0 },
     ];
     loop {
         let address = addr_of_mut!(watched) as usize;
         // A signal ends the sleep at most; the kernel tells again.
-        if call(number::PPOLL, [address, 3, 0, 0]) < 0 {
+        if call(linux::SYS_ppoll, [address, watched.len(), 0, 0, 0]).is_err() {
             continue;
         }
         let [control, host, command] = &mut watched;
@@ -116,19 +73,19 @@ unsafe extern "C" fn main(stack: *const usize) -> ! {
             match receive() {
                 Some(pidfd) => command.fd = pidfd,
                 // The host will say nothing more: without a command there is nothing to stay for.
-                None if command.fd < 0 => exit(),
+                None if command.fd < 0 => exit(0),
                 None => control.fd = -1,
             }
             continue;
         }
         if command.fd >= 0 && command.revents != 0 {
-            exit();
+            exit(0);
         }
         if host.revents != 0 {
             if command.fd >= 0 {
-                call(PIDFD_SEND_SIGNAL, [command.fd as usize, SIGKILL, 0, 0]);
+                let _ = act(linux::SYS_pidfd_send_signal, [command.fd as usize, linux::SIGKILL as usize, 0, 0, 0]);
             }
-            exit();
+            exit(0);
         }
     }
 }
@@ -147,25 +104,8 @@ fn receive() -> Option<i32> {
         control_length: CONTROL_SPACE,
         flags: 0,
     };
-    let received = call(number::RECVMSG, [CONTROL as usize, addr_of_mut!(header) as usize, 0, 0]);
+    let received = call(linux::SYS_recvmsg, [CONTROL as usize, addr_of_mut!(header) as usize, 0, 0, 0]);
     // SAFETY: a local that the kernel may have written to.
     let fd = unsafe { addr_of!(message.fd).read_volatile() };
-    (received > 0 && fd >= 0).then_some(fd)
-}
-
-fn exit() -> ! {
-    loop {
-        call(number::EXIT_GROUP, [0; 4]);
-    }
-}
-
-fn call(number: i64, arguments: [usize; 4]) -> isize {
-    let [a, b, c, d] = arguments;
-    // SAFETY: every caller passes numbers, or pointers to its own locals.
-    unsafe { raw::syscall(number, [a, b, c, d, 0, 0]) }
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    exit()
+    (received.is_ok_and(|length| length > 0) && fd >= 0).then_some(fd)
 }

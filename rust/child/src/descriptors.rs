@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::call::{act, address, call, Step};
+use crate::linux;
 use core::ffi::c_int;
 
 /// close_range(2), Linux 5.11: marks instead of closing, so that a failing exec can still be reported.
@@ -16,9 +17,9 @@ const LENGTH_OFFSET: usize = 16;
 pub(crate) fn put(moves: &[(c_int, c_int)]) -> Step {
     for (from, to) in moves {
         if from == to {
-            act(libc::SYS_fcntl, [*from as usize, libc::F_SETFD as usize, 0, 0, 0])?;
+            act(linux::SYS_fcntl, [*from as usize, linux::F_SETFD as usize, 0, 0, 0])?;
         } else {
-            act(libc::SYS_dup3, [*from as usize, *to as usize, 0, 0, 0])?;
+            act(linux::SYS_dup3, [*from as usize, *to as usize, 0, 0, 0])?;
         }
     }
     Ok(())
@@ -27,10 +28,10 @@ pub(crate) fn put(moves: &[(c_int, c_int)]) -> Step {
 /// Marks all descriptors in these ranges close-on-exec.
 pub(crate) fn close_on_exec(ranges: &[(u32, u32)]) -> Step {
     for (first, last) in ranges {
-        match act(libc::SYS_close_range, [*first as usize, *last as usize, CLOSE_RANGE_CLOEXEC, 0, 0]) {
+        match act(linux::SYS_close_range, [*first as usize, *last as usize, CLOSE_RANGE_CLOEXEC, 0, 0]) {
             Ok(()) => {}
             // Missing, filtered, or without the flag: the open ones one by one.
-            Err(libc::ENOSYS | libc::EPERM | libc::EINVAL) => return mark_those_that_are_open(ranges),
+            Err(linux::ENOSYS | linux::EPERM | linux::EINVAL) => return mark_those_that_are_open(ranges),
             Err(errno) => return Err(errno),
         }
     }
@@ -38,20 +39,23 @@ pub(crate) fn close_on_exec(ranges: &[(u32, u32)]) -> Step {
 }
 
 fn mark_those_that_are_open(ranges: &[(u32, u32)]) -> Step {
-    let flags = (libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) as usize;
-    let at = libc::AT_FDCWD as usize;
-    let directory = call(libc::SYS_openat, [at, address(Some(c"/proc/thread-self/fd")), flags, 0, 0])?;
+    let flags = (linux::O_RDONLY | linux::O_DIRECTORY | linux::O_CLOEXEC) as usize;
+    let at = linux::AT_FDCWD as usize;
+    let directory = call(linux::SYS_openat, [at, address(Some(c"/proc/thread-self/fd")), flags, 0, 0])?;
     let mut buffer = [0_u8; ENTRIES];
     loop {
-        let length = call(libc::SYS_getdents64, [directory, buffer.as_mut_ptr() as usize, ENTRIES, 0, 0])?;
-        let Some(mut entries) = buffer.get(..length) else { return Err(libc::EIO) };
+        let length = call(linux::SYS_getdents64, [directory, buffer.as_mut_ptr() as usize, ENTRIES, 0, 0])?;
+        let Some(mut entries) = buffer.get(..length) else { return Err(linux::EIO) };
         if entries.is_empty() {
-            return act(libc::SYS_close, [directory, 0, 0, 0, 0]);
+            return act(linux::SYS_close, [directory, 0, 0, 0, 0]);
         }
         while let Some((length, fd)) = first_entry(entries) {
             let in_range = |(first, last): &(u32, u32)| fd.is_some_and(|fd| (*first..=*last).contains(&fd));
             if let (Some(fd), true) = (fd, ranges.iter().any(in_range)) {
-                act(libc::SYS_fcntl, [fd as usize, libc::F_SETFD as usize, libc::FD_CLOEXEC as usize, 0, 0])?;
+                act(
+                    linux::SYS_fcntl,
+                    [fd as usize, linux::F_SETFD as usize, linux::FD_CLOEXEC as usize, 0, 0],
+                )?;
             }
             entries = entries.get(length..).unwrap_or_default();
         }

@@ -8,6 +8,8 @@
 
 mod call;
 mod descriptors;
+pub mod image;
+mod linux;
 mod privilege;
 mod process;
 mod program;
@@ -21,5 +23,5 @@ pub use program::{Argv, Op, Program, ThreadState};
 pub use report::{Outcome, Report};
 pub use run::run;
 
-/// The companion's program file: static, position-dependent, a few pages.
-pub static COMPANION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/companion"));
+/// The helper's program file: static, position-dependent, a few pages. See src/helper.rs.
+pub static HELPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helper"));

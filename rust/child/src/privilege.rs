@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::call::{act, Step};
+use crate::linux;
 use core::ptr::{addr_of, addr_of_mut};
 
 /// `_LINUX_CAPABILITY_VERSION_3`: two words a set.
@@ -28,34 +29,34 @@ struct Word {
 pub(crate) fn keep_capabilities(keep: u64) -> Step {
     // Removed from the bounding set while the right to do so is still there.
     for number in (0..NUMBERS).filter(|number| keep & (1 << number) == 0) {
-        match prctl(libc::PR_CAPBSET_DROP, number, 0) {
+        match prctl(linux::PR_CAPBSET_DROP, number, 0) {
             // This kernel has no more.
-            Err(libc::EINVAL) => break,
+            Err(linux::EINVAL) => break,
             answer => answer?,
         }
     }
     let mut header = Header { version: VERSION_3, pid: 0 };
     let mut words = [Word { effective: 0, permitted: 0, inheritable: 0 }; 2];
     let (to_header, to_words) = (addr_of_mut!(header) as usize, addr_of_mut!(words) as usize);
-    act(libc::SYS_capget, [to_header, to_words, 0, 0, 0])?;
+    act(linux::SYS_capget, [to_header, to_words, 0, 0, 0])?;
     let kept = [keep as u32, (keep >> 32) as u32];
     for (word, kept) in words.iter_mut().zip(kept) {
         word.permitted &= kept;
         word.effective = word.permitted;
         word.inheritable = word.permitted;
     }
-    act(libc::SYS_capset, [to_header, to_words, 0, 0, 0])?;
-    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as u32, 0)?;
+    act(linux::SYS_capset, [to_header, to_words, 0, 0, 0])?;
+    prctl(linux::PR_CAP_AMBIENT, linux::PR_CAP_AMBIENT_CLEAR_ALL as u32, 0)?;
     let [low, high] = words;
     let permitted = u64::from(low.permitted) | u64::from(high.permitted) << 32;
     for number in (0..NUMBERS).filter(|number| permitted & (1 << number) != 0) {
-        prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u32, number as usize)?;
+        prctl(linux::PR_CAP_AMBIENT, linux::PR_CAP_AMBIENT_RAISE as u32, number as usize)?;
     }
     Ok(())
 }
 
 fn prctl(option: i32, first: u32, second: usize) -> Step {
-    act(libc::SYS_prctl, [option as usize, first as usize, second, 0, 0])
+    act(linux::SYS_prctl, [option as usize, first as usize, second, 0, 0])
 }
 
 /// ioctl(2) requests that type into a terminal as if its user had.
@@ -66,9 +67,9 @@ const OFFSET_NUMBER: u32 = 0;
 const OFFSET_REQUEST: u32 = 16 + 8;
 
 /// Reads a word, compares, answers.
-const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+const LOAD: u16 = (linux::BPF_LD | linux::BPF_W | linux::BPF_ABS) as u16;
+const JUMP_IF_EQUAL: u16 = (linux::BPF_JMP | linux::BPF_JEQ | linux::BPF_K) as u16;
+const RETURN: u16 = (linux::BPF_RET | linux::BPF_K) as u16;
 
 #[repr(C)]
 struct Instruction {
@@ -98,8 +99,8 @@ static NO_TYPING: [Instruction; 9] = [
     instruction(LOAD, 0, 0, OFFSET_REQUEST),
     instruction(JUMP_IF_EQUAL, 2, 0, TIOCSTI),
     instruction(JUMP_IF_EQUAL, 1, 0, TIOCLINUX),
-    instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    instruction(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+    instruction(RETURN, 0, 0, linux::SECCOMP_RET_ALLOW),
+    instruction(RETURN, 0, 0, linux::SECCOMP_RET_ERRNO | linux::EPERM as u32),
 ];
 
 #[repr(C)]
@@ -112,5 +113,8 @@ struct Filter {
 pub(crate) fn forbid_typing() -> Step {
     let filter = Filter { length: NO_TYPING.len() as u16, instructions: addr_of!(NO_TYPING) as usize };
     let address = addr_of!(filter) as usize;
-    act(libc::SYS_prctl, [libc::PR_SET_SECCOMP as usize, libc::SECCOMP_MODE_FILTER as usize, address, 0, 0])
+    act(
+        linux::SYS_prctl,
+        [linux::PR_SET_SECCOMP as usize, linux::SECCOMP_MODE_FILTER as usize, address, 0, 0],
+    )
 }

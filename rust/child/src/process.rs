@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::call::{act, call, exit, Step};
+use crate::linux::{self, PollFd};
 use crate::program::{Program, ThreadState};
 use crate::report::{Report, RUNNING, WAITING};
 use crate::run::run_from;
@@ -35,15 +36,15 @@ impl Place<'_> {
 /// [`crate::Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
 pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
-    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID) as usize;
+    let flags = flags as usize | (linux::CLONE_PARENT | linux::CLONE_PARENT_SETTID) as usize;
     // By the kernel, before the successor runs: it may wait for the parent, who must know by then which it is.
     let successor = place.report.successor.as_ptr();
     let answer = if stack == 0 {
         fork_thread(flags, successor, &place.program.thread)?
     } else {
-        let Some(state) = next.state() else { return Err(libc::EINVAL) };
+        let Some(state) = next.state() else { return Err(linux::EINVAL) };
         state.store(RUNNING, Ordering::Relaxed);
-        let flags = flags | (libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID) as usize;
+        let flags = flags | (linux::CLONE_VM | linux::CLONE_CHILD_CLEARTID) as usize;
         let (none, tid) = (ptr::null_mut::<c_void>(), state.as_ptr().cast::<c_int>());
         let arg = ptr::from_ref(&next).cast_mut().cast::<c_void>();
         // SAFETY: a stack of its own that the parent gives back when both have gone; `next` stays in
@@ -59,15 +60,15 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
 
 /// clone(2) of a process with a memory of its own; in the child libc's thread is set up, if there is one.
 fn fork_thread(flags: usize, successor: *mut i32, thread: &ThreadState) -> Result<isize, i32> {
-    let notes_tid = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as usize;
+    let notes_tid = (linux::CLONE_CHILD_SETTID | linux::CLONE_CHILD_CLEARTID) as usize;
     let flags = if thread.tid_address == 0 { flags } else { flags | notes_tid };
     #[cfg(target_arch = "x86_64")]
     let arguments = [flags, 0, successor as usize, thread.tid_address, 0];
     #[cfg(target_arch = "aarch64")]
     let arguments = [flags, 0, successor as usize, 0, thread.tid_address];
-    let pid = call(libc::SYS_clone, arguments)? as isize;
+    let pid = call(linux::SYS_clone, arguments)? as isize;
     if pid == 0 && thread.robust_list != 0 {
-        act(libc::SYS_set_robust_list, [thread.robust_list, thread.robust_length, 0, 0, 0])?;
+        act(linux::SYS_set_robust_list, [thread.robust_list, thread.robust_length, 0, 0, 0])?;
     }
     Ok(pid)
 }
@@ -82,24 +83,24 @@ pub(crate) fn wait_for_parent(gate: c_int, parent: c_int, place: &Place<'_>) -> 
     if let Some(state) = place.state() {
         state.store(WAITING, Ordering::Release);
         let word = state.as_ptr() as usize;
-        act(libc::SYS_futex, [word, libc::FUTEX_WAKE as usize, 1, 0, 0])?;
+        act(linux::SYS_futex, [word, linux::FUTEX_WAKE as usize, 1, 0, 0])?;
     }
     let notice = place.program.notice;
     if notice >= 0 {
-        act(libc::SYS_write, [notice as usize, b"w".as_ptr() as usize, 1, 0, 0])?;
+        act(linux::SYS_write, [notice as usize, b"w".as_ptr() as usize, 1, 0, 0])?;
     }
     let (gate, parent) = (
-        libc::pollfd { fd: gate, events: libc::POLLIN, revents: 0 },
-        libc::pollfd { fd: parent, events: libc::POLLIN, revents: 0 },
+        PollFd { fd: gate, events: linux::POLLIN, revents: 0 },
+        PollFd { fd: parent, events: linux::POLLIN, revents: 0 },
     );
     let mut both = [gate, parent];
     // All signals are blocked, so nothing but an answer ends this.
-    act(libc::SYS_ppoll, [both.as_mut_ptr() as usize, both.len(), 0, 0, 0])?;
+    act(linux::SYS_ppoll, [both.as_mut_ptr() as usize, both.len(), 0, 0, 0])?;
     let [gate, _] = both;
     if gate.revents == 0 {
         exit(0);
     }
     let mut word = 0_u64;
     let address = ptr::addr_of_mut!(word) as usize;
-    act(libc::SYS_read, [gate.fd as usize, address, size_of::<u64>(), 0, 0])
+    act(linux::SYS_read, [gate.fd as usize, address, size_of::<u64>(), 0, 0])
 }

@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 
 /// The steps of one child, in order. `Copy` and without `Drop`: nothing is left to do when it ends.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Program<'a> {
     /// What to do; the last one is [`Op::Exec`] or [`Op::Exit`].
     pub ops: &'a [Op<'a>],
@@ -42,6 +43,7 @@ pub struct ThreadState {
 /// One step: one system call, or a few that only make sense together.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
+#[repr(C)]
 pub enum Op<'a> {
     /// unshare(2).
     Unshare {
@@ -70,8 +72,10 @@ pub enum Op<'a> {
         /// The parent's own pidfd.
         parent: c_int,
     },
-    /// open(2), write(2) in one piece, close(2): how id maps and offsets are written.
+    /// openat(2), write(2) in one piece, close(2): how id maps and offsets are written.
     Write {
+        /// Where a path that does not begin with a slash leads from.
+        directory: c_int,
         /// An existing file.
         path: &'a CStr,
         /// All of it, in one write.
@@ -215,12 +219,13 @@ impl<'a> Argv<'a> {
         Argv { pointer, strings: PhantomData }
     }
 
-    pub(crate) fn address(self) -> usize {
+    /// Where the array is.
+    pub fn address(self) -> usize {
         self.pointer as usize
     }
 
     /// The addresses of the strings, without the NULL.
-    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+    pub fn iter(self) -> impl Iterator<Item = usize> {
         let mut next = self.pointer;
         core::iter::from_fn(move || {
             // SAFETY: `next` leads to a pointer of the array, as it never passes the NULL.

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::call::{act, address, call, exit, Step};
+use crate::linux;
 use crate::process::{self, Place};
 use crate::program::{Argv, Op, Program};
 use crate::report::Report;
@@ -37,38 +38,42 @@ pub(crate) fn run_from(place: &Place<'_>) -> ! {
 
 fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
     match *op {
-        Op::Unshare { flags } => act(libc::SYS_unshare, [flags as usize, 0, 0, 0, 0]),
-        Op::Setns { fd, flags } => act(libc::SYS_setns, [fd as usize, flags as usize, 0, 0, 0]),
+        Op::Unshare { flags } => act(linux::SYS_unshare, [flags as usize, 0, 0, 0, 0]),
+        Op::Setns { fd, flags } => act(linux::SYS_setns, [fd as usize, flags as usize, 0, 0, 0]),
         Op::Fork { flags, stack } => process::fork(flags, stack, place),
         Op::Await { gate, parent } => process::wait_for_parent(gate, parent, place),
-        Op::Write { path, text } => write_file(path, text),
+        Op::Write { directory, path, text } => write_file(directory, path, text),
         Op::Mount { source, target, fstype, flags } => {
             let target = address(Some(target));
-            act(libc::SYS_mount, [address(source), target, address(fstype), flags as usize, 0])
+            act(linux::SYS_mount, [address(source), target, address(fstype), flags as usize, 0])
         }
-        Op::Sethostname { name } => act(libc::SYS_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0]),
+        Op::Sethostname { name } => {
+            act(linux::SYS_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0])
+        }
         Op::Setdomainname { name } => {
-            act(libc::SYS_setdomainname, [name.as_ptr() as usize, name.len(), 0, 0, 0])
+            act(linux::SYS_setdomainname, [name.as_ptr() as usize, name.len(), 0, 0, 0])
         }
         Op::LoopbackUp => loopback_up(),
-        Op::Chdir { path } => act(libc::SYS_chdir, [address(Some(path)), 0, 0, 0, 0]),
-        Op::Umask { mask } => act(libc::SYS_umask, [mask as usize, 0, 0, 0, 0]),
-        Op::Setsid => act(libc::SYS_setsid, [0; 5]),
-        Op::Setpgid { group } => act(libc::SYS_setpgid, [0, group as usize, 0, 0, 0]),
+        Op::Chdir { path } => act(linux::SYS_chdir, [address(Some(path)), 0, 0, 0, 0]),
+        Op::Umask { mask } => act(linux::SYS_umask, [mask as usize, 0, 0, 0, 0]),
+        Op::Setsid => act(linux::SYS_setsid, [0; 5]),
+        Op::Setpgid { group } => act(linux::SYS_setpgid, [0, group as usize, 0, 0, 0]),
         Op::ControllingTerminal { fd } => {
-            act(libc::SYS_ioctl, [fd as usize, libc::TIOCSCTTY as usize, 0, 0, 0])
+            act(linux::SYS_ioctl, [fd as usize, linux::TIOCSCTTY as usize, 0, 0, 0])
         }
         Op::Rlimit { resource, limits } => {
-            act(libc::SYS_prlimit64, [0, resource as usize, limits.as_ptr() as usize, 0, 0])
+            act(linux::SYS_prlimit64, [0, resource as usize, limits.as_ptr() as usize, 0, 0])
         }
         Op::Setgroups { groups } => {
-            act(libc::SYS_setgroups, [groups.len(), groups.as_ptr() as usize, 0, 0, 0])
+            act(linux::SYS_setgroups, [groups.len(), groups.as_ptr() as usize, 0, 0, 0])
         }
-        Op::Setgid { gid } => act(libc::SYS_setresgid, [gid as usize, gid as usize, gid as usize, 0, 0]),
-        Op::Setuid { uid } => act(libc::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0]),
+        Op::Setgid { gid } => act(linux::SYS_setresgid, [gid as usize, gid as usize, gid as usize, 0, 0]),
+        Op::Setuid { uid } => act(linux::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0]),
         Op::KeepCapabilities { keep } => privilege::keep_capabilities(keep),
         Op::ForbidTyping => privilege::forbid_typing(),
-        Op::Prctl { option, argument } => act(libc::SYS_prctl, [option as usize, argument as usize, 0, 0, 0]),
+        Op::Prctl { option, argument } => {
+            act(linux::SYS_prctl, [option as usize, argument as usize, 0, 0, 0])
+        }
         Op::Descriptors { moves } => descriptors::put(moves),
         Op::CloseOnExec { ranges } => descriptors::close_on_exec(ranges),
         Op::Exec { paths, argv, envp } => {
@@ -79,8 +84,8 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
         Op::ExecFd { fd, argv } => {
             signals::make_ready(place.program)?;
             let (nothing, no_environment) = (address(Some(c"")), 0);
-            let flags = libc::AT_EMPTY_PATH as usize;
-            act(libc::SYS_execveat, [fd as usize, nothing, argv.address(), no_environment, flags])
+            let flags = linux::AT_EMPTY_PATH as usize;
+            act(linux::SYS_execveat, [fd as usize, nothing, argv.address(), no_environment, flags])
         }
         Op::Exit { status } => exit(status),
     }
@@ -88,12 +93,12 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
 
 /// Goes on seeking where execvp(3) does, and like it tells of a file that was there but refused.
 fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
-    let mut answer = libc::ENOENT;
+    let mut answer = linux::ENOENT;
     for path in paths.iter() {
-        match call(libc::SYS_execve, [path, argv.address(), envp.address(), 0, 0]) {
+        match call(linux::SYS_execve, [path, argv.address(), envp.address(), 0, 0]) {
             Ok(_) => return Ok(()),
-            Err(libc::ENOENT | libc::ENOTDIR) if answer == libc::EACCES => {}
-            Err(missing @ (libc::ENOENT | libc::ENOTDIR | libc::EACCES)) => answer = missing,
+            Err(linux::ENOENT | linux::ENOTDIR) if answer == linux::EACCES => {}
+            Err(missing @ (linux::ENOENT | linux::ENOTDIR | linux::EACCES)) => answer = missing,
             Err(errno) => return Err(errno),
         }
     }
@@ -104,33 +109,33 @@ fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
 fn call_function(function: CloneFn, argument: *mut c_void, place: &Place<'_>) -> Step {
     signals::restore_mask(place.program)?;
     if place.program.notice >= 0 {
-        act(libc::SYS_close, [place.program.notice as usize, 0, 0, 0, 0])?;
+        act(linux::SYS_close, [place.program.notice as usize, 0, 0, 0, 0])?;
     }
     // SAFETY: whoever made the op vouches for function and argument in a copy of the caller, which this is.
     exit(unsafe { function(argument) })
 }
 
 /// One write: the kernel takes an id map or clock offsets whole or not at all.
-fn write_file(path: &CStr, text: &[u8]) -> Step {
-    let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
-    let fd = call(libc::SYS_openat, [libc::AT_FDCWD as usize, address(Some(path)), flags, 0, 0])?;
-    let written = call(libc::SYS_write, [fd, text.as_ptr() as usize, text.len(), 0, 0]);
-    act(libc::SYS_close, [fd, 0, 0, 0, 0])?;
+fn write_file(directory: c_int, path: &CStr, text: &[u8]) -> Step {
+    let flags = (linux::O_WRONLY | linux::O_CLOEXEC) as usize;
+    let fd = call(linux::SYS_openat, [directory as usize, address(Some(path)), flags, 0, 0])?;
+    let written = call(linux::SYS_write, [fd, text.as_ptr() as usize, text.len(), 0, 0]);
+    act(linux::SYS_close, [fd, 0, 0, 0, 0])?;
     if written? == text.len() {
         Ok(())
     } else {
-        Err(libc::EIO)
+        Err(linux::EIO)
     }
 }
 
 fn loopback_up() -> Step {
-    let kind = (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as usize;
-    let socket = call(libc::SYS_socket, [libc::AF_INET as usize, kind, 0, 0, 0])?;
+    let kind = (linux::SOCK_DGRAM | linux::SOCK_CLOEXEC) as usize;
+    let socket = call(linux::SYS_socket, [linux::AF_INET as usize, kind, 0, 0, 0])?;
     let mut request = InterfaceFlags { name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0", flags: 0, rest: [0; 22] };
-    request.flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+    request.flags = (linux::IFF_UP | linux::IFF_RUNNING) as i16;
     let argument = core::ptr::addr_of!(request) as usize;
-    let set = act(libc::SYS_ioctl, [socket, libc::SIOCSIFFLAGS as usize, argument, 0, 0]);
-    act(libc::SYS_close, [socket, 0, 0, 0, 0])?;
+    let set = act(linux::SYS_ioctl, [socket, linux::SIOCSIFFLAGS as usize, argument, 0, 0]);
+    act(linux::SYS_close, [socket, 0, 0, 0, 0])?;
     set
 }
 

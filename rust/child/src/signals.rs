@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::call::{act, Step};
+use crate::linux;
 use crate::program::Program;
 use core::ffi::c_int;
 
@@ -10,14 +11,14 @@ const SIGNALS: c_int = 64;
 /// Width in bytes of the kernel's signal set.
 const SIGNAL_SET: usize = 8;
 /// Signals that hosts are wont to ignore for their own use, and that programs expect at default.
-const NEVER_INHERITED_IGNORED: [c_int; 3] = [libc::SIGPIPE, libc::SIGCHLD, libc::SIGXFSZ];
+const NEVER_INHERITED_IGNORED: [c_int; 3] = [linux::SIGPIPE, linux::SIGCHLD, linux::SIGXFSZ];
 
 /// Handlers to their defaults, then the mask: no handler of the host may ever run in this child.
 pub(crate) fn make_ready(program: &Program<'_>) -> Step {
     if program.reset_handlers {
         for signal in 1..=SIGNALS {
             // SIGKILL and SIGSTOP have no disposition to set, and answer EINVAL.
-            if signal != libc::SIGKILL && signal != libc::SIGSTOP && !is_ignored(signal)? {
+            if signal != linux::SIGKILL && signal != linux::SIGSTOP && !is_ignored(signal)? {
                 set_default(signal)?;
             }
         }
@@ -31,7 +32,7 @@ pub(crate) fn make_ready(program: &Program<'_>) -> Step {
 /// The mask that the caller had.
 pub(crate) fn restore_mask(program: &Program<'_>) -> Step {
     let mask = core::ptr::addr_of!(program.signal_mask) as usize;
-    act(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, mask, 0, SIGNAL_SET, 0])
+    act(linux::SYS_rt_sigprocmask, [linux::SIG_SETMASK as usize, mask, 0, SIGNAL_SET, 0])
 }
 
 /// The kernel's own `struct sigaction`, not libc's.
@@ -44,16 +45,16 @@ struct KernelSigaction {
 }
 
 static DEFAULT_ACTION: KernelSigaction =
-    KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    KernelSigaction { handler: linux::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
 
 fn is_ignored(signal: c_int) -> Result<bool, i32> {
-    let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    let mut now = KernelSigaction { handler: linux::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     let old = core::ptr::addr_of_mut!(now) as usize;
-    act(libc::SYS_rt_sigaction, [signal as usize, 0, old, SIGNAL_SET, 0])?;
-    Ok(now.handler == libc::SIG_IGN)
+    act(linux::SYS_rt_sigaction, [signal as usize, 0, old, SIGNAL_SET, 0])?;
+    Ok(now.handler == linux::SIG_IGN)
 }
 
 fn set_default(signal: c_int) -> Step {
     let new = core::ptr::addr_of!(DEFAULT_ACTION) as usize;
-    act(libc::SYS_rt_sigaction, [signal as usize, new, 0, SIGNAL_SET, 0])
+    act(linux::SYS_rt_sigaction, [signal as usize, new, 0, SIGNAL_SET, 0])
 }

@@ -10,8 +10,8 @@
 //! The declarations below are what the assembly implements; callers vouch for the arguments.
 #![allow(unsafe_code)]
 
+use crate::linux;
 use core::ffi::{c_int, c_void};
-use libc::pid_t;
 
 /// What the child runs; its result is the child's exit status.
 pub type CloneFn = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -22,8 +22,8 @@ extern "C" {
     pub fn clone(
         flags: usize,
         stack: *mut c_void,
-        parent_tid: *mut pid_t,
-        child_tid: *mut pid_t,
+        parent_tid: *mut c_int,
+        child_tid: *mut c_int,
         tls: *mut c_void,
         func: CloneFn,
         arg: *mut c_void,
@@ -31,15 +31,15 @@ extern "C" {
 
     /// clone3(2), then `func(arg)` in the child.
     #[link_name = "nsiso_stub_clone3_0_1"]
-    pub fn clone3(args: *const libc::clone_args, size: usize, func: CloneFn, arg: *mut c_void) -> isize;
+    pub fn clone3(args: *const c_void, size: usize, func: CloneFn, arg: *mut c_void) -> isize;
 }
 
 /// Keeps the two system call numbers of the assembly honest.
 const _: () = {
     #[cfg(target_arch = "x86_64")]
-    assert!(libc::SYS_clone == 56 && libc::SYS_clone3 == 435 && libc::SYS_exit == 60);
+    assert!(linux::SYS_clone == 56 && linux::SYS_clone3 == 435 && linux::SYS_exit == 60);
     #[cfg(target_arch = "aarch64")]
-    assert!(libc::SYS_clone == 220 && libc::SYS_clone3 == 435 && libc::SYS_exit == 93);
+    assert!(linux::SYS_clone == 220 && linux::SYS_clone3 == 435 && linux::SYS_exit == 93);
     assert!(size_of::<c_int>() == 4);
 };
 

@@ -1,0 +1,153 @@
+//! What is opened before a plan is performed: the namespaces to join, and the descriptors that the command gets.
+#![forbid(unsafe_code)]
+
+use crate::command::Source;
+use crate::companion::Running;
+use crate::error::{Cause, Error, Result};
+use crate::explain;
+use crate::kind::Kind;
+use crate::plan::{Op, Plan, Runtime};
+use crate::spec::Target;
+use crate::sys::start::Wiring;
+use crate::sys::{fd, process, Errno};
+use nsiso_child as child;
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+/// A plan and the descriptors that its steps name.
+#[derive(Debug)]
+pub struct Prepared {
+    pub plan: Plan,
+    /// By the index of [`Op::Join`].
+    pub joins: Vec<RawFd>,
+    /// Those among the numbers that are ours.
+    _opened: Vec<OwnedFd>,
+    moves: Vec<Move>,
+    close: Vec<(u32, u32)>,
+    proc: Option<OwnedFd>,
+}
+
+impl Prepared {
+    /// Opens what the plan names.
+    pub fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
+        let (mut joins, mut opened) = (Vec::new(), Vec::new());
+        for step in plan.steps() {
+            if let Op::Join { target, .. } = step.op() {
+                let of_target = open(target, companion)
+                    .map_err(|errno| explain::open(errno).error("open", step.object(), errno))?;
+                joins.push(of_target.as_ref().map_or_else(|number| *number, AsRawFd::as_raw_fd));
+                opened.extend(of_target.ok());
+            }
+        }
+        let (copies, moves) = place(&plan.descriptors)?;
+        opened.extend(copies);
+        let close = gaps(&plan.descriptors);
+        let proc = own_proc(&plan)
+            .map_err(|source| Error::new("open", "/proc", source.into(), Cause::MaskedProc))?;
+        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc })
+    }
+
+    /// What the child performs.
+    pub fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
+        let Prepared { plan, joins, moves, close, .. } = self;
+        let proc = self.proc.as_ref().map(AsRawFd::as_raw_fd);
+        plan.program(&Runtime { wiring: *wiring, joins, moves, close, proc })
+    }
+}
+
+/// A descriptor of our own, or the number of one that is open already.
+fn open(
+    target: &Target,
+    companion: Option<&Running>,
+) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
+    Ok(match target {
+        Target::Init => {
+            let pidfd = companion.and_then(Running::pidfd);
+            Err(pidfd.ok_or(Errno(libc::ENOSYS))?.as_raw_fd())
+        }
+        Target::Process(pid) => Ok(process::pidfd_open(*pid)?),
+        Target::Path(path) => Ok(File::open(path)?.into()),
+        Target::Fd(fd) => Err(fd.as_raw_fd()),
+        Target::Number(number) => Err(*number),
+    })
+}
+
+/// The caller's /proc, where a step writes to it in a mount namespace that is joined.
+fn own_proc(plan: &Plan) -> std::io::Result<Option<OwnedFd>> {
+    let writes = plan.ops.iter().any(|op| matches!(op, Op::Write { .. }));
+    let joins = |op: &Op| matches!(op, Op::Join { kinds, .. } if kinds.contains(Kind::Mnt));
+    if !writes || !plan.ops.iter().any(joins) {
+        return Ok(None);
+    }
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY);
+    options.open("/proc").map(|directory| Some(directory.into()))
+}
+
+/// From and to.
+type Move = (RawFd, RawFd);
+
+/// The pairs of [`child::Op::Descriptors`]. A source that another pair overwrites is first copied out of the way.
+fn place(descriptors: &[(Source, RawFd)]) -> Result<(Vec<OwnedFd>, Vec<Move>)> {
+    let refused =
+        |number: RawFd, errno| Error::new("dup", format!("fd {number}"), errno, Cause::BadDescriptor);
+    let taken: Vec<RawFd> = descriptors.iter().map(|(_, to)| *to).collect();
+    let (mut owned, mut moves) = (Vec::new(), Vec::new());
+    for (source, to) in descriptors {
+        if *to < 0 {
+            return Err(refused(*to, Errno(libc::EBADF)));
+        }
+        let from = match source {
+            Source::Number(number) => *number,
+            Source::Owned(fd) => fd.as_raw_fd(),
+            Source::Null => {
+                let null = File::options().read(true).write(true).open("/dev/null");
+                owned.push(OwnedFd::from(null.map_err(|source| refused(*to, source.into()))?));
+                owned.last().map_or(-1, AsRawFd::as_raw_fd)
+            }
+        };
+        if !fd::is_open(from) {
+            return Err(refused(from, Errno(libc::EBADF)));
+        }
+        if from == *to || !taken.contains(&from) {
+            moves.push((from, *to));
+            continue;
+        }
+        owned.push(fd::copy_outside(from, &taken).map_err(|errno| refused(from, errno))?);
+        moves.push((owned.last().map_or(-1, AsRawFd::as_raw_fd), *to));
+    }
+    Ok((owned, moves))
+}
+
+/// All numbers from 3 on but those that the command gets.
+fn gaps(descriptors: &[(Source, RawFd)]) -> Vec<(u32, u32)> {
+    let mut kept: Vec<u32> = descriptors.iter().filter_map(|(_, to)| u32::try_from(*to).ok()).collect();
+    kept.sort_unstable();
+    let mut ranges = Vec::new();
+    let mut first = 3;
+    for number in kept.into_iter().filter(|number| *number >= 3) {
+        if number > first {
+            ranges.push((first, number - 1));
+        }
+        first = first.max(number + 1);
+    }
+    ranges.push((first, u32::MAX));
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_the_kept_is_marked() {
+        let gaps_beside = |kept: &[RawFd]| {
+            let kept: Vec<_> = kept.iter().map(|number| (Source::Null, *number)).collect();
+            gaps(&kept)
+        };
+        assert_eq!(gaps_beside(&[]), [(3, u32::MAX)]);
+        assert_eq!(gaps_beside(&[0, 1, 2, 3]), [(4, u32::MAX)]);
+        assert_eq!(gaps_beside(&[9, 5, 5]), [(3, 4), (6, 8), (10, u32::MAX)]);
+    }
+}
