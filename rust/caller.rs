@@ -141,9 +141,9 @@ impl Machine {
         self.read(file)?.lines().map(line).collect()
     }
 
-    /// Whether setgroups(2) is switched off in the caller's user namespace, and so in all below it.
-    pub fn denies_setgroups(&self) -> bool {
-        self.read("thread-self/setgroups").is_some_and(|word| word.trim() == "deny")
+    /// Whether setgroups(2) is switched off in a process's user namespace, and so in all below it.
+    pub fn denies_setgroups(&self, process: &str) -> bool {
+        self.read(&format!("{process}/setgroups")).is_some_and(|word| word.trim() == "deny")
     }
 
     /// Whether the caller's own files in proc are root's, because its memory may not be dumped.

@@ -1,11 +1,34 @@
 //! How a child is placed in control groups, of version 1 and 2, and what their limits are called there.
 #![forbid(unsafe_code)]
 
-use crate::spec::Limits;
 use crate::sys::Errno;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+
+/// What the processes of a control group may use together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub memory: Option<u64>,
+    pub pids: Option<u64>,
+    pub cpu: Option<(u64, u64)>,
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = self.memory.map(|bytes| format!("{bytes} bytes of memory"));
+        let pids = self.pids.map(|count| format!("{count} processes"));
+        let cpu = self.cpu.map(|(quota, period)| format!("{quota} of {period} microseconds on a CPU"));
+        let all: Vec<_> = memory.into_iter().chain(pids).chain(cpu).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+/// Whether it is a group of version 2.
+pub fn is_v2(directory: &Path) -> bool {
+    directory.join("cgroup.controllers").exists()
+}
 
 /// Writes the child's number into the group. It waits meanwhile, and nobody reaps it.
 pub fn place(directory: &Path, pid: i32) -> Result<(), Errno> {

@@ -262,6 +262,20 @@ causes! {
     NamelessUser:
         "the user has no entry in /etc/passwd, which newuidmap and newgidmap ask for",
         "add one, map a single id, or let root write the map";
+    /// A control group that is not there, or is being removed.
+    NoGroup: "there is no such control group", "make its directory first, below /sys/fs/cgroup";
+    /// A control group, or the one further out that it shares with the caller's, whose `cgroup.procs` is closed to the caller.
+    GroupForbidden:
+        "the caller may not write to the control group",
+        "have it delegated (cgroup.procs of it and of the nearest group above both), or run it as root";
+    /// Version 2: the inner nodes of the tree have no processes, nor have those beside a threaded group.
+    GroupTakesNone:
+        "the control group may have no processes: it hands controllers on to groups below it, or is beside threaded ones",
+        "name a group below it, or change cgroup.subtree_control or cgroup.type";
+    /// None of the groups has the file of a limit.
+    NoController:
+        "none of the named control groups has the controller of this limit",
+        "name a group of the controller's hierarchy (version 1), or enable it in cgroup.subtree_control above (version 2)";
     /// It took longer than its timeout.
     TimedOut: "the set-up took longer than its timeout", "give it more time, or look what the step waits for";
     /// Somebody sent the child SIGKILL before it executed.

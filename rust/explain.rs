@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod group;
 mod join;
 mod limits;
 mod map;
@@ -16,6 +17,7 @@ use crate::kind::{Kind, Kinds};
 use crate::sys::{ns, Errno};
 use std::fs;
 
+pub use group::{group, limit, placing};
 pub use join::setns;
 pub use map::write as write_map;
 pub use step::{open, Performed};

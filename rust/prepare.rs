@@ -14,6 +14,7 @@ use nsiso_child as child;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// A plan and the descriptors that its steps name.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Prepared {
     moves: Vec<Move>,
     close: Vec<(u32, u32)>,
     proc: Option<OwnedFd>,
+    /// The group that the child is born in.
+    pub group: Option<OwnedFd>,
 }
 
 impl Prepared {
@@ -45,7 +48,14 @@ impl Prepared {
         let close = gaps(&plan.descriptors);
         let proc = own_proc(&plan)
             .map_err(|source| Error::new("open", "/proc", source.into(), Cause::MaskedProc))?;
-        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc })
+        let group = plan.birthplace().map(|path| {
+            let file = directory(path).map_err(Errno::from);
+            file.map_err(|errno| {
+                explain::placing(path, errno).error("open", path.display().to_string(), errno)
+            })
+        });
+        let group = group.transpose()?;
+        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc, group })
     }
 
     /// What the child performs.
@@ -80,9 +90,13 @@ fn own_proc(plan: &Plan) -> std::io::Result<Option<OwnedFd>> {
     if !writes || !plan.ops.iter().any(joins) {
         return Ok(None);
     }
+    directory(Path::new("/proc")).map(Some)
+}
+
+fn directory(path: &Path) -> std::io::Result<OwnedFd> {
     let mut options = File::options();
     options.read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY);
-    options.open("/proc").map(|directory| Some(directory.into()))
+    options.open(path).map(Into::into)
 }
 
 /// From and to.

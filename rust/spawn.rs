@@ -8,14 +8,15 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::plan::{Doer, MapWriter, Op, Plan};
+use crate::plan::{Doer, MapWriter, Op, Plan, Step};
 use crate::prepare::Prepared;
 use crate::process::{reap_detached, Process};
 use crate::sys::birth::Order;
 use crate::sys::start::{self, Met, Starting};
 use crate::sys::Errno;
 use nsiso_child::Outcome;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,17 +99,18 @@ impl Underway {
         reap_detached();
         let timeout = plan.timeout;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
-        let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
+        let kinds = plan.born_into();
         let awaits = plan.ops.iter().any(is_meeting);
         let taken: Vec<_> = plan.descriptors.iter().map(|(_, to)| *to).collect();
-        let order = Order { kinds, awaits, birth: plan.birth, taken: &taken, cgroup: None };
+        limit(&plan)?;
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
+        let cgroup = prepared.group.as_ref().map(AsFd::as_fd);
+        let order = Order { kinds, awaits, birth: prepared.plan.birth, taken: &taken, cgroup };
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
-            .map_err(|errno| explain::clone(kinds, errno).error("clone", kinds.to_string(), errno))?;
+            .map_err(|errno| refused(&prepared.plan, errno))?;
         let armed = arm(&prepared.plan, &starting)?;
         Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout, armed })
     }
@@ -175,9 +177,9 @@ impl Underway {
                 Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
                     maps::by_helper(*ids, ranges, pid)
                 }
-                Op::Cgroups { directories, limits } => {
-                    let placed = directories.iter().try_for_each(|directory| cgroup::place(directory, pid));
-                    placed.and_then(|()| cgroup::limit(directories, limits)).map_err(Into::into)
+                Op::Place(directories) => {
+                    place(directories, pid, step)?;
+                    Ok(())
                 }
                 _ => Ok(()),
             };
@@ -231,6 +233,34 @@ impl Underway {
         let finding = step.map_or(Cause::Unknown.into(), |step| performed.explain(step, errno));
         Err(finding.error(name, object, errno))
     }
+}
+
+/// Sets the limits of the plan's groups, if it has such.
+fn limit(plan: &Plan) -> Result<()> {
+    for step in plan.steps() {
+        if let Op::Limit { directories, limits } = step.op() {
+            cgroup::limit(directories, limits)
+                .map_err(|errno| explain::limit(errno).error(step.name(), step.object(), errno))?;
+        }
+    }
+    Ok(())
+}
+
+/// Places the child in each of these groups.
+fn place(directories: &[PathBuf], pid: i32, step: Step<'_>) -> Result<()> {
+    directories.iter().try_for_each(|directory| {
+        let placed = cgroup::place(directory, pid);
+        placed.map_err(|errno| explain::placing(directory, errno).error(step.name(), step.object(), errno))
+    })
+}
+
+/// Why there is no child: for its namespaces, or for the group that it was to be born in.
+fn refused(plan: &Plan, errno: Errno) -> Error {
+    let kinds = plan.born_into();
+    let of_group = plan.birthplace().and_then(|group| explain::group(group, errno));
+    let finding = of_group.unwrap_or_else(|| explain::clone(kinds, errno));
+    let object = plan.steps().find(|step| matches!(step.op(), Op::Clone { .. })).map(|step| step.object());
+    finding.error("clone", object.unwrap_or_default(), errno)
 }
 
 /// Tries again for a moment where a limit on net namespaces is reached: those that have ended count until the

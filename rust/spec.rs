@@ -3,6 +3,7 @@
 
 use crate::cancel::Cancel;
 use crate::caps::Capabilities;
+use crate::cgroup::Limits;
 use crate::command::Command;
 use crate::error::Result;
 use crate::idmap::IdMap;
@@ -88,14 +89,6 @@ pub struct Offset {
     pub seconds: i64,
     /// Nanoseconds on top, below 1,000,000,000.
     pub nanoseconds: u32,
-}
-
-/// What the processes of a control group may use together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub memory: Option<u64>,
-    pub pids: Option<u64>,
-    pub cpu: Option<(u64, u64)>,
 }
 
 impl Spec {

@@ -113,7 +113,7 @@ impl Explain {
     }
 
     /// The number of the process behind a pidfd; `None` for any other descriptor.
-    fn pid_of(&self, pidfd: RawFd) -> Option<String> {
+    pub(super) fn pid_of(&self, pidfd: RawFd) -> Option<String> {
         let info = self.machine.read(&format!("thread-self/fdinfo/{pidfd}"))?;
         let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().to_owned();
         (pid != "-1").then_some(pid)

@@ -33,7 +33,7 @@ impl Performed<'_> {
     /// Whether the child is in a user namespace of its own by now.
     fn has_new_users(&self, op: &Op) -> bool {
         self.before(op).any(|op| {
-            matches!(op, Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds) if kinds.contains(Kind::User))
+            matches!(op, Op::Clone { kinds, .. } | Op::Unshare(kinds) | Op::Fork(kinds) if kinds.contains(Kind::User))
         })
     }
 
@@ -70,7 +70,7 @@ impl Explain {
             Op::Fork(_) if errno.0 == libc::ENOMEM && performed.has_joined(Kind::Pid, op).is_some() => {
                 Cause::InitGone.into()
             }
-            Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds) => {
+            Op::Clone { kinds, .. } | Op::Unshare(kinds) | Op::Fork(kinds) => {
                 self.make(performed, op, *kinds, errno)
             }
             Op::Join { .. } => match performed.joined(op) {
@@ -168,9 +168,15 @@ impl Explain {
             Op::Write { path, .. } => path.to_bytes().ends_with(b"_map"),
             _ => false,
         };
-        // Whoever joins a user namespace has every capability in it: there is nothing else to forbid this.
-        let is_elsewhere = performed.has_joined(Kind::User, op).is_some();
-        if self.machine.denies_setgroups() || (is_elsewhere && !self.machine.is_confined()) {
+        let denies =
+            |op: &Op| matches!(op, Op::Write { path, .. } if path.to_bytes().ends_with(b"setgroups"));
+        let there = performed.has_joined(Kind::User, op).map(|fd| {
+            let answer = self.pid_of(fd).map(|pid| self.machine.denies_setgroups(&pid));
+            // Whoever joins a user namespace has every capability in it: there is nothing else to forbid this.
+            answer.unwrap_or_else(|| !self.machine.is_confined())
+        });
+        let here = performed.before(op).any(denies) || self.machine.denies_setgroups("thread-self");
+        if there.unwrap_or(here) {
             Cause::SetgroupsDenied.into()
         } else if performed.has_new_users(op) && !performed.before(op).any(is_map) {
             Cause::Unmapped.into()

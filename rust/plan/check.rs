@@ -1,9 +1,10 @@
 //! Which options of a spec need or exclude each other, before anything is done.
 #![forbid(unsafe_code)]
 
+use crate::cgroup::Limits;
 use crate::error::{Cause, Error, Result};
 use crate::kind::{Kind, Kinds};
-use crate::spec::{Limits, Offset, Spec};
+use crate::spec::{Offset, Spec};
 use std::os::unix::ffi::OsStrExt;
 
 /// Host and domain names have this many bytes at most (uts_namespaces(7)).

@@ -5,19 +5,21 @@ use super::check::check;
 use super::op::{MapWriter, Op, Plan};
 use super::settle::{exec, settle, Job};
 use crate::caller::{has_capability, Machine, CAP_SETGID, CAP_SETUID};
+use crate::cgroup::{self, Limits};
 use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
 use crate::idmap::IdMap;
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Join, Maps, Offset, Spec, Target};
 use crate::subid::{self, Ids};
-use crate::sys::birth::Birth;
+use crate::sys::birth::{knows_cgroups, Birth};
 use crate::sys::ns::nstype;
 use crate::sys::process::{getegid, geteuid, securebits};
 use crate::sys::Errno;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 impl Plan {
     pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
@@ -25,6 +27,9 @@ impl Plan {
         check(spec, &joined)?;
         let birth = birth(spec, job, &joined);
         let mut ops = Vec::new();
+        if spec.limits != Limits::default() {
+            ops.push(Op::Limit { directories: spec.cgroups.clone(), limits: spec.limits });
+        }
         if spec.init || spec.kill_with_parent {
             ops.push(Op::Companion(Box::new(Companion::of(spec))));
         }
@@ -93,10 +98,10 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
     // there the process makes them itself.
     let at_birth = spec.joins.is_empty() && matches!(birth, Birth::Share | Birth::Copy);
     if at_birth {
-        ops.push(Op::Clone { kinds: new });
+        ops.push(Op::Clone { kinds: new, group: birthplace(spec, birth) });
         score(spec, ops);
     } else {
-        ops.push(Op::Clone { kinds: Kinds::NONE });
+        ops.push(Op::Clone { kinds: Kinds::NONE, group: birthplace(spec, birth) });
         score(spec, ops);
         // What is joined comes first: it owns what is made afterwards.
         for (index, (join, kinds)) in spec.joins.iter().zip(joined).enumerate() {
@@ -108,7 +113,7 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
         }
     }
     id_maps(spec, ops)?;
-    cgroups(spec, ops);
+    cgroups(spec, birth, ops);
     let new_pid = if at_birth { Kinds::NONE } else { new & Kind::Pid };
     // A pid namespace is entered by a new process only.
     let forks = is_seen(joined) || !new_pid.is_empty();
@@ -119,10 +124,10 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
 /// All that is new was made for pid 1, maps included, and the command joins it there: so its parent is the
 /// caller. Only a time namespace is its own: it can be joined by a whole memory alone.
 fn enter_beside_init(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
-    ops.push(Op::Clone { kinds: Kinds::NONE });
+    ops.push(Op::Clone { kinds: Kinds::NONE, group: birthplace(spec, birth) });
     score(spec, ops);
     ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
-    cgroups(spec, ops);
+    cgroups(spec, birth, ops);
     new_time_and_fork(spec, birth, Some(Kinds::NONE), false, ops);
 }
 
@@ -133,15 +138,23 @@ fn score(spec: &Spec, ops: &mut Vec<Op>) {
     ops.extend(spec.oom_score_adj.map(write));
 }
 
-/// Placed by the parent, who may do so; the namespace after it.
-fn cgroups(spec: &Spec, ops: &mut Vec<Op>) {
-    if spec.cgroups.is_empty() {
-        return;
+/// The group of version 2 that the child is born in, where the kernel and whoever filters calls let it.
+fn birthplace(spec: &Spec, birth: Birth) -> Option<PathBuf> {
+    let group = spec.cgroups.iter().find(|directory| cgroup::is_v2(directory))?;
+    (birth != Birth::Fork && knows_cgroups()).then(|| group.clone())
+}
+
+/// Into the groups that it was not born in it is placed by the parent, who may do so; the namespace after it.
+fn cgroups(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
+    let birthplace = birthplace(spec, birth);
+    let is_other = |group: &&PathBuf| Some(*group) != birthplace.as_ref();
+    let directories: Vec<_> = spec.cgroups.iter().filter(is_other).cloned().collect();
+    if !directories.is_empty() {
+        ops.push(Op::Await);
+        ops.push(Op::Place(directories));
     }
-    ops.push(Op::Await);
-    ops.push(Op::Cgroups { directories: spec.cgroups.clone(), limits: spec.limits });
     let namespace = spec.unshare & Kind::Cgroup;
-    if !namespace.is_empty() {
+    if !spec.cgroups.is_empty() && !namespace.is_empty() {
         ops.push(Op::Unshare(namespace));
     }
 }

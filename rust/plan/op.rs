@@ -3,10 +3,11 @@
 
 use crate::cancel::Cancel;
 use crate::caps::Capabilities;
+use crate::cgroup::Limits;
 use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
 use crate::kind::Kinds;
-use crate::spec::{Limits, Target};
+use crate::spec::Target;
 use crate::subid::Ids;
 use crate::sys::birth::Birth;
 use crate::sys::exec::CStringArray;
@@ -16,7 +17,7 @@ use nsiso_child as child;
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +52,10 @@ pub struct Plan {
 pub(crate) enum Op {
     /// A process beside the command.
     Companion(Box<Companion>),
+    /// The new process, born in this group of version 2 or in the caller's.
     Clone {
         kinds: Kinds,
+        group: Option<PathBuf>,
     },
     /// The n-th descriptor that is opened before the start; `kinds` only for a pidfd.
     Join {
@@ -71,10 +74,12 @@ pub(crate) enum Op {
         map: IdMap,
         writer: MapWriter,
     },
-    Cgroups {
+    /// Before there is anybody whom a limit could concern.
+    Limit {
         directories: Vec<PathBuf>,
         limits: Limits,
     },
+    Place(Vec<PathBuf>),
     Write {
         path: &'static CStr,
         text: Vec<u8>,
@@ -144,6 +149,17 @@ impl Plan {
         self.ops.iter().map(|op| Step { op })
     }
 
+    /// New namespaces of the child from its first instruction on.
+    pub(crate) fn born_into(&self) -> Kinds {
+        let kinds = |op: &Op| if let Op::Clone { kinds, .. } = op { Some(*kinds) } else { None };
+        self.ops.iter().find_map(kinds).unwrap_or_default()
+    }
+
+    /// The control group of version 2 that the child is born in, if not the caller's.
+    pub(crate) fn birthplace(&self) -> Option<&Path> {
+        self.ops.iter().find_map(|op| if let Op::Clone { group, .. } = op { group.as_deref() } else { None })
+    }
+
     /// The step with this index in the child's program.
     pub(crate) fn childs_step(&self, index: usize) -> Option<Step<'_>> {
         self.steps().filter(|step| step.doer() == Doer::Child).nth(index)
@@ -170,7 +186,9 @@ impl Step<'_> {
     /// Who performs it.
     pub fn doer(&self) -> Doer {
         match self.op {
-            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } | Op::Cgroups { .. } => Doer::Parent,
+            Op::Companion(_) | Op::Limit { .. } | Op::Clone { .. } | Op::WriteMap { .. } | Op::Place(_) => {
+                Doer::Parent
+            }
             _ => Doer::Child,
         }
     }
@@ -186,7 +204,8 @@ impl Step<'_> {
             Op::Fork(_) => "fork",
             Op::Await | Op::Introduce | Op::Hold => "wait for the parent",
             Op::WriteMap { ids, .. } => ids.file(),
-            Op::Cgroups { .. } => "cgroup",
+            Op::Limit { .. } => "limit",
+            Op::Place(_) => "cgroup",
             Op::Write { .. } => "write",
             Op::PrivateMounts | Op::MountProc => "mount",
             Op::Sethostname(_) => "sethostname",
@@ -217,7 +236,10 @@ impl Step<'_> {
         match self.op {
             Op::Companion(companion) => companion.to_string(),
             Op::Introduce => "until the companion knows it".to_owned(),
-            Op::Clone { kinds } | Op::Unshare(kinds) | Op::Fork(kinds) => kinds.to_string(),
+            Op::Clone { kinds, group: Some(group) } => {
+                format!("{kinds} into {}", group.display()).trim_start().to_owned()
+            }
+            Op::Clone { kinds, group: None } | Op::Unshare(kinds) | Op::Fork(kinds) => kinds.to_string(),
             Op::Join { target, kinds, .. } => match target {
                 Target::Process(pid) => format!("process {pid}: {kinds}"),
                 Target::Path(path) => path.display().to_string(),
@@ -235,10 +257,8 @@ impl Step<'_> {
                 };
                 format!("{}{by}", lines.join(", "))
             }
-            Op::Cgroups { directories, .. } => {
-                let names: Vec<_> = directories.iter().map(|path| path.display().to_string()).collect();
-                names.join(", ")
-            }
+            Op::Limit { directories, limits } => format!("{limits} of {}", paths(directories)),
+            Op::Place(directories) => paths(directories),
             Op::Write { path, text: bytes } => format!("{}: {}", path.to_string_lossy(), text(bytes)),
             Op::PrivateMounts => "/, propagation private, recursively".to_owned(),
             Op::Sethostname(name) | Op::Setdomainname(name) => text(name),
@@ -281,7 +301,9 @@ impl Op {
     fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
         let Wiring { gate, parent, successor_stack } = runtime.wiring;
         Some(match self {
-            Op::Companion(_) | Op::Clone { .. } | Op::WriteMap { .. } | Op::Cgroups { .. } => return None,
+            Op::Companion(_) | Op::Limit { .. } | Op::Clone { .. } | Op::WriteMap { .. } | Op::Place(_) => {
+                return None
+            }
             Op::Join { index, kinds, .. } => {
                 child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
             }
@@ -329,6 +351,11 @@ impl Op {
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
 }
 
 fn below_proc(path: &CStr) -> Option<&CStr> {

@@ -19,13 +19,13 @@ MAY_USE = {
     "error": {"errno"},
     "cancel": {"sys"},
     "caps": {"error"},
-    "cgroup": WORDS | {"spec", "sys"},
+    "cgroup": WORDS | {"sys"},
     "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
-    "spec": WORDS | {"cancel", "caps", "command", "plan", "process", "spawn", "sys"},
+    "spec": WORDS | {"cancel", "caps", "cgroup", "command", "plan", "process", "spawn", "sys"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
-    "plan": WORDS | {"caller", "cancel", "caps", "command", "companion", "spec", "subid", "sys"},
+    "plan": WORDS | {"caller", "cancel", "caps", "cgroup", "command", "companion", "spec", "subid", "sys"},
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
     "spawn": WORDS
     | {
