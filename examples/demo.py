@@ -48,6 +48,8 @@ ROWS = (
     Row("U1", "uts", "uts: host name and NIS domain name"),
     Row("I1", "ipc", "ipc: queues, semaphores, shared memory"),
     Row("P1", "pid", "pid: number 1"),
+    Row("P2", "pid_numbers", "pid: one process, two numbers"),
+    Row("P3", "pid_levels", "pid: namespaces beside and in each other"),
     Row("S1", "user", "user: nobody, without an id map"),
     Row("N1", "net", "net: nothing but lo"),
     Row("C1", "cgroup", "cgroup: the own one is /"),
