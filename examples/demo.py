@@ -51,6 +51,8 @@ ROWS = (
     Row("P2", "pid_numbers", "pid: one process, two numbers"),
     Row("P3", "pid_levels", "pid: namespaces beside and in each other"),
     Row("S1", "user", "user: nobody, without an id map"),
+    Row("S2", "user_root", "user: root inside, an ordinary user outside"),
+    Row("S3", "user_range", "user: a second user, from a range of ids"),
     Row("N1", "net", "net: nothing but lo"),
     Row("C1", "cgroup", "cgroup: the own one is /"),
     Row("T1", "clocks", "time: shifted clocks"),
