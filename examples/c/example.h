@@ -22,7 +22,7 @@
 #include <nsiso.h>
 
 enum { OK = 0, FAILED = 1, CANNOT = 77 };
-enum { TEXT_SIZE = 4096, LINKS_MAX = 10 };
+enum { TEXT_SIZE = 4096, FIELD_SIZE = 64, LINKS_MAX = 10 };
 
 /* Prints "key: text".  Keys: did, outside, inside, after, and last ok, failed or cannot. */
 __attribute__((format(printf, 2, 3)))
@@ -186,6 +186,27 @@ static inline int write_file(const char *path, const char *text)
     close(fd);
     errno = why;
     return written == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* A field of DIRECTORY/status, one space between its words: "NSpid" in /proc/4242 may be "4242 1". */
+static inline int read_status(const char *directory, const char *field, char value[FIELD_SIZE])
+{
+    char path[TEXT_SIZE], key[FIELD_SIZE];
+    snprintf(path, sizeof path, "%s/status", directory);
+    snprintf(key, sizeof key, "%s:", field);
+    char *text = read_file(path);
+    if (!text)
+        return failed(path);
+    value[0] = '\0';
+    char *rest = text, *line, *in_line;
+    while ((line = strsep(&rest, "\n")) && strncmp(line, key, strlen(key)) != 0)
+        ;
+    size_t used = 0;
+    for (char *word = line ? strtok_r(line + strlen(key), "\t ", &in_line) : NULL; word && used < FIELD_SIZE;
+         word = strtok_r(NULL, "\t ", &in_line))
+        used += (size_t)snprintf(value + used, FIELD_SIZE - used, used ? " %s" : "%s", word);
+    free(text);
+    return OK;
 }
 
 static inline int count_lines(const char *text)

@@ -13,7 +13,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,12 @@ def differing(one: View, other: View) -> Kind:
     return different
 
 
+def read_status(directory: Path, field: str) -> str:
+    """Read a field of a process, one space between its words: "NSpid" in /proc/4242 may be "4242 1"."""
+    lines = dict(line.split(":", 1) for line in (directory / "status").read_text().splitlines())
+    return " ".join(lines[field].split())
+
+
 # ---- what the caller may create ----
 
 
@@ -124,6 +130,31 @@ def flags_for(kinds: Kind) -> Kind:
 def and_user(flags: Kind) -> str:
     """Tell how the flags of a `did` line end when there is more in them than the row is about."""
     return " | Kind.USER" if flags & Kind.USER else ""
+
+
+# ---- namespaces by a spec ----
+
+
+def spec_for(kinds: Kind, **options: Any) -> nsiso.Spec:
+    """Describe new namespaces; in a new user namespace, wanted or needed, the caller is root."""
+    flags = flags_for(kinds)
+    return nsiso.Spec(flags, map_root=Kind.USER in flags, **options)
+
+
+def start(args: Sequence[str], **options: Any) -> nsiso.Popen[str]:
+    """Start a command; for want of a right or of a program the claim cannot be shown."""
+    try:
+        return nsiso.Popen(args, text=True, **options)
+    except (PermissionError, FileNotFoundError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def output_of(args: Sequence[str], **options: Any) -> str:
+    """Return what the command writes on its standard output, without the last newline."""
+    with start(args, stdout=subprocess.PIPE, **options) as process:
+        output, _ = process.communicate()
+    check(process.returncode == 0, "the command inside ends with 0")
+    return output.rstrip("\n")
 
 
 # ---- the C library, for calls that Python does not have ----
