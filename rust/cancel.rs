@@ -3,7 +3,7 @@
 
 use crate::sys::{process, Errno};
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Calls off the starts of a spec that was given it ([`crate::Spec::cancel_by`]). Its clones are the same token.
@@ -16,8 +16,20 @@ pub struct Cancel(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     is_cancelled: bool,
-    /// Children between clone and exec.
-    underway: Vec<OwnedFd>,
+    /// Children between clone and exec, whom nobody reaps before they are taken off this list.
+    underway: Vec<Child>,
+}
+
+struct Child {
+    number: i32,
+    pidfd: Option<OwnedFd>,
+}
+
+impl Child {
+    /// It may have ended by itself.
+    fn kill(&self) {
+        let _ = process::kill(self.pidfd.as_ref().map(AsFd::as_fd), self.number, libc::SIGKILL);
+    }
 }
 
 /// A child that a token may end, until this is dropped.
@@ -37,10 +49,7 @@ impl Cancel {
     pub fn cancel(&self) {
         let mut state = self.lock();
         state.is_cancelled = true;
-        for child in &state.underway {
-            // It may have ended by itself.
-            let _ = process::pidfd_send_signal(child.as_fd(), libc::SIGKILL);
-        }
+        state.underway.iter().for_each(Child::kill);
     }
 
     /// Whether it has been called off.
@@ -48,17 +57,15 @@ impl Cancel {
         self.lock().is_cancelled
     }
 
-    /// Lets the token end this child from now on; `None` without pidfds, where it cannot.
-    pub(crate) fn arm(&self, child: Option<BorrowedFd<'_>>) -> Result<Option<Armed>, Errno> {
-        let Some(child) = child else { return Ok(None) };
-        let child = child.try_clone_to_owned()?;
+    /// Lets the token end this child from now on, and until what is given back is dropped.
+    pub(crate) fn arm(&self, number: i32, pidfd: Option<BorrowedFd<'_>>) -> Result<Armed, Errno> {
+        let child = Child { number, pidfd: pidfd.map(|fd| fd.try_clone_to_owned()).transpose()? };
         let mut state = self.lock();
         if state.is_cancelled {
-            let _ = process::pidfd_send_signal(child.as_fd(), libc::SIGKILL);
+            child.kill();
         }
-        let number = child.as_raw_fd();
         state.underway.push(child);
-        Ok(Some(Armed { token: self.clone(), number }))
+        Ok(Armed { token: self.clone(), number })
     }
 
     /// Nothing that runs under this lock panics; should it, what it guards is still whole.
@@ -75,6 +82,6 @@ impl fmt::Debug for Cancel {
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        self.token.lock().underway.retain(|child| child.as_raw_fd() != self.number);
+        self.token.lock().underway.retain(|child| child.number != self.number);
     }
 }

@@ -42,6 +42,7 @@ mod spawn;
 mod spec;
 mod subid;
 mod sys;
+mod target;
 
 pub use calls::{creation_error, setns, unshare};
 pub use cancel::Cancel;

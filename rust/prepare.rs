@@ -7,9 +7,9 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::kind::Kind;
 use crate::plan::{Op, Plan, Runtime};
-use crate::spec::Target;
 use crate::sys::start::Wiring;
-use crate::sys::{fd, process, Errno};
+use crate::sys::{fd, Errno};
+use crate::target;
 use nsiso_child as child;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -20,8 +20,8 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Prepared {
     pub plan: Plan,
-    /// By the index of [`Op::Join`].
-    pub joins: Vec<RawFd>,
+    /// By the index of [`Op::Join`]: what setns(2) is called with.
+    pub joins: Vec<Vec<(RawFd, u32)>>,
     /// Those among the numbers that are ours.
     _opened: Vec<OwnedFd>,
     moves: Vec<Move>,
@@ -36,11 +36,11 @@ impl Prepared {
     pub fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
         let (mut joins, mut opened) = (Vec::new(), Vec::new());
         for step in plan.steps() {
-            if let Op::Join { target, .. } = step.op() {
-                let of_target = open(target, companion)
-                    .map_err(|errno| explain::open(errno).error("open", step.object(), errno))?;
-                joins.push(of_target.as_ref().map_or_else(|number| *number, AsRawFd::as_raw_fd));
-                opened.extend(of_target.ok());
+            if let Op::Join { target, kinds, .. } = step.op() {
+                let refused = |errno| explain::open(errno).error("open", step.object(), errno);
+                let pid_1 = companion.and_then(Running::pidfd);
+                let namespaces = target::open(target, *kinds, pid_1, &mut opened).map_err(refused)?;
+                joins.push(namespaces);
             }
         }
         let (copies, moves) = place(&plan.descriptors)?;
@@ -64,23 +64,6 @@ impl Prepared {
         let proc = self.proc.as_ref().map(AsRawFd::as_raw_fd);
         plan.program(&Runtime { wiring: *wiring, joins, moves, close, proc })
     }
-}
-
-/// A descriptor of our own, or the number of one that is open already.
-fn open(
-    target: &Target,
-    companion: Option<&Running>,
-) -> std::result::Result<std::result::Result<OwnedFd, RawFd>, Errno> {
-    Ok(match target {
-        Target::Init => {
-            let pidfd = companion.and_then(Running::pidfd);
-            Err(pidfd.ok_or(Errno(libc::ENOSYS))?.as_raw_fd())
-        }
-        Target::Process(pid) => Ok(process::pidfd_open(*pid)?),
-        Target::Path(path) => Ok(File::open(path)?.into()),
-        Target::Fd(fd) => Err(fd.as_raw_fd()),
-        Target::Number(number) => Err(*number),
-    })
 }
 
 /// The caller's /proc, where a step writes to it in a mount namespace that is joined.

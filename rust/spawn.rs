@@ -83,6 +83,8 @@ impl Held {
 /// A plan that is being performed.
 #[derive(Debug)]
 struct Underway {
+    /// By what another thread may end the child; gone before that is reaped.
+    armed: Option<Armed>,
     prepared: Arc<Prepared>,
     starting: Starting,
     companion: Option<Running>,
@@ -90,8 +92,6 @@ struct Underway {
     met: usize,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
-    /// By what another thread may end the child.
-    armed: Option<Armed>,
 }
 
 impl Underway {
@@ -206,6 +206,7 @@ impl Underway {
 
     /// What has come of it: a running command, or the step that failed.
     fn process(self) -> Result<Process> {
+        drop(self.armed);
         let (outcome, pid, pidfd) = self.starting.finish();
         let process = Process::new(pid, pidfd);
         let (step, errno) = match outcome {
@@ -282,10 +283,10 @@ fn patiently<T>(
 
 /// Lets the plan's token, if it has one, end this child.
 fn arm(plan: &Plan, starting: &Starting) -> Result<Option<Armed>> {
-    let armed = plan.cancel.as_ref().map(|token| token.arm(starting.pidfd())).transpose();
+    let armed = plan.cancel.as_ref().map(|token| token.arm(starting.pid(), starting.pidfd())).transpose();
     let refused =
         |errno| Error::new("cancel_by", format!("process {}", starting.pid()), errno, Cause::Unknown);
-    Ok(armed.map_err(refused)?.flatten())
+    armed.map_err(refused)
 }
 
 /// Whether the child waits there for the parent.

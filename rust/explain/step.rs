@@ -17,7 +17,7 @@ pub struct Performed<'a> {
     /// Its steps.
     pub plan: &'a Plan,
     /// By the index of [`Op::Join`].
-    pub joins: &'a [RawFd],
+    pub joins: &'a [Vec<(RawFd, u32)>],
 }
 
 impl Performed<'_> {
@@ -37,17 +37,18 @@ impl Performed<'_> {
         })
     }
 
-    /// What kinds a join is about.
-    fn joined(&self, op: &Op) -> Option<(Kinds, RawFd)> {
-        let Op::Join { index, kinds, .. } = op else { return None };
-        let fd = *self.joins.get(*index)?;
-        let asked = if kinds.is_empty() { Kinds::from_bits(ns::nstype(fd).ok()?)? } else { *kinds };
-        Some((asked, fd))
+    /// What a join is about: each descriptor with the kinds that it is to join.
+    fn joined<'a>(&'a self, op: &Op) -> impl Iterator<Item = (Kinds, RawFd)> + 'a {
+        let namespaces = if let Op::Join { index, .. } = op { self.joins.get(*index) } else { None };
+        namespaces.into_iter().flatten().filter_map(|(fd, flags)| {
+            let flags = if *flags == 0 { ns::nstype(*fd).ok()? } else { *flags };
+            Some((Kinds::from_bits(flags)?, *fd))
+        })
     }
 
     /// The last namespace of this kind that the child has joined by now: its own, or a process that is in it.
     fn has_joined(&self, kind: Kind, op: &Op) -> Option<RawFd> {
-        let joined = self.before(op).filter_map(|op| self.joined(op));
+        let joined = self.before(op).flat_map(|op| self.joined(op));
         joined.filter(|(kinds, _)| kinds.contains(kind)).last().map(|(_, fd)| fd)
     }
 }
@@ -73,13 +74,21 @@ impl Explain {
             Op::Clone { kinds, .. } | Op::Unshare(kinds) | Op::Fork(kinds) => {
                 self.make(performed, op, *kinds, errno)
             }
-            Op::Join { .. } => match performed.joined(op) {
-                Some((kinds, fd)) => {
+            Op::Join { .. } => {
+                let acting = performed.has_joined(Kind::User, op);
+                let mut findings = performed.joined(op).map(|(kinds, fd)| {
                     let nstype = if ns::nstype(fd).is_ok() { 0 } else { kinds.bits() };
-                    self.join(fd, nstype, performed.has_joined(Kind::User, op), errno)
+                    self.join(fd, nstype, acting, errno)
+                });
+                let first = findings.next().unwrap_or_else(|| Cause::Unknown.into());
+                // One of several that has a name for what stands in the way.
+                let named = |finding: &Finding| !finding.detail.is_empty();
+                if named(&first) {
+                    first
+                } else {
+                    findings.find(named).unwrap_or(first)
                 }
-                None => Cause::Unknown.into(),
-            },
+            }
             Op::Write { path, .. } => self.write(performed, op, path, errno),
             Op::Setgroups(_) if errno.0 == libc::EPERM => self.no_groups(performed, op),
             Op::Setgid(_) | Op::Setuid(_) if errno.0 == libc::EPERM => self.no_ids(performed, op),

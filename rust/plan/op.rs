@@ -136,7 +136,7 @@ pub(crate) enum MapWriter {
 #[derive(Debug)]
 pub(crate) struct Runtime<'a> {
     pub wiring: Wiring,
-    pub joins: &'a [RawFd],
+    pub joins: &'a [Vec<(RawFd, u32)>],
     pub moves: &'a [(RawFd, RawFd)],
     pub close: &'a [(u32, u32)],
     /// The caller's /proc, where the child may be in a mount namespace that has another or none.
@@ -299,18 +299,18 @@ impl fmt::Display for Step<'_> {
 
 impl Op {
     fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
-        let Wiring { gate, parent, successor_stack } = runtime.wiring;
+        let Wiring { gate, parent, writing, successor_stack } = runtime.wiring;
         Some(match self {
             Op::Companion(_) | Op::Limit { .. } | Op::Clone { .. } | Op::WriteMap { .. } | Op::Place(_) => {
                 return None
             }
-            Op::Join { index, kinds, .. } => {
-                child::Op::Setns { fd: runtime.joins.get(*index).copied().unwrap_or(-1), flags: kinds.bits() }
+            Op::Join { index, .. } => {
+                child::Op::Setns { namespaces: runtime.joins.get(*index).map_or(&[], Vec::as_slice) }
             }
             Op::Unshare(kinds) => child::Op::Unshare { flags: kinds.bits() },
             Op::Undumpable => child::Op::Prctl { option: libc::PR_SET_DUMPABLE, argument: 0 },
             Op::Fork(kinds) => child::Op::Fork { flags: kinds.bits(), stack: successor_stack },
-            Op::Await | Op::Introduce | Op::Hold => child::Op::Await { gate, parent },
+            Op::Await | Op::Introduce | Op::Hold => child::Op::Await { gate, parent, writing },
             Op::Write { path, text } => match (runtime.proc, below_proc(path)) {
                 (Some(directory), Some(path)) => child::Op::Write { directory, path, text },
                 _ => child::Op::Write { directory: libc::AT_FDCWD, path, text },

@@ -110,14 +110,15 @@ pub fn copy_outside(fd: RawFd, taken: &[RawFd]) -> Result<OwnedFd> {
     Ok(copy)
 }
 
-/// Adds to an eventfd.
+/// Adds to an eventfd, or writes as many bytes to a pipe.
 pub fn write_word(fd: BorrowedFd<'_>, word: u64) -> Result<()> {
     write_bytes(fd, &word.to_ne_bytes()).map(drop)
 }
 
-/// Reads a byte; false at the end.
-pub fn read_byte(fd: BorrowedFd<'_>) -> Result<bool> {
-    read_bytes(fd, &mut [0]).map(|read| read == 1)
+/// Reads a byte; `None` at the end.
+pub fn read_byte(fd: BorrowedFd<'_>) -> Result<Option<u8>> {
+    let mut byte = [0];
+    read_bytes(fd, &mut byte).map(|read| (read == 1).then_some(byte[0]))
 }
 
 /// read(2), repeated after signals.

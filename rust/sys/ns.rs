@@ -7,6 +7,7 @@
 
 use super::{Errno, Result};
 use libc::{c_int, pid_t};
+use once_cell::sync::OnceCell;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -58,6 +59,16 @@ pub fn unshare_kinds(kinds: crate::Kinds) -> Result<()> {
 pub fn nstype(fd: RawFd) -> Result<u32> {
     // SAFETY: this ioctl takes no argument; a closed descriptor is EBADF.
     Errno::check(unsafe { libc::ioctl(fd, NS_GET_NSTYPE) }).map(|kind| kind as u32)
+}
+
+/// Whether the kernel gives pidfds and joins by them (Linux 5.8): one's own namespace is joined without effect, or
+/// refused for want of privilege.
+pub fn joins_by_pidfd() -> bool {
+    static KNOWN: OnceCell<bool> = OnceCell::new();
+    *KNOWN.get_or_init(|| {
+        let own = super::process::own_pidfd();
+        own.is_ok_and(|own| setns(own.as_raw_fd(), libc::CLONE_NEWUTS) != Err(Errno(libc::EINVAL)))
+    })
 }
 
 /// `NS_GET_USERNS` (Linux 4.9): the user namespace that owns this one; a user namespace's parent. EPERM: it is not

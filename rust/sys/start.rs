@@ -37,6 +37,8 @@ pub struct Wiring {
     pub gate: RawFd,
     /// For [`Op::Await`].
     pub parent: RawFd,
+    /// For [`Op::Await`].
+    pub writing: RawFd,
     /// For [`Op::Fork`].
     pub successor_stack: usize,
 }
@@ -60,9 +62,11 @@ pub struct Starting {
     pidfd: Option<OwnedFd>,
     /// 0 for the first process, 1 for its successor.
     process: usize,
+    /// The first process, when its successor goes on and it has not been reaped.
+    first: Option<pid_t>,
     /// Whose child it is: a forked copy of that must leave it alone.
     owner: pid_t,
-    gate: Option<OwnedFd>,
+    gate: Option<Gate>,
     notice: Option<OwnedFd>,
     /// `None` once the child has left it.
     memory: Option<Memory>,
@@ -113,14 +117,14 @@ fn start_by<T: Any + Send + Sync>(
     let sharing = if order.shares() { Sharing::WithinMemory } else { Sharing::WithCopies };
     let stack = ChildStack::take(sharing)?;
     let lift = |fd| fd::outside(fd, order.taken);
-    let gate = order.awaits.then(|| fd::eventfd().and_then(lift)).transpose()?;
-    let parent = if order.awaits { own_pidfd()?.map(lift).transpose()? } else { None };
+    let gate = order.awaits.then(|| Gate::new(&lift)).transpose()?;
     let notice = (birth != Birth::Share).then(fd::pipe).transpose()?;
     let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
     let write = write.transpose()?;
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let successor_stack = if birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
-    let wiring = Wiring { gate: number(&gate), parent: number(&parent), successor_stack };
+    let [open, parent, writing] = gate.as_ref().map_or([-1; 3], Gate::numbers);
+    let wiring = Wiring { gate: open, parent, writing, successor_stack };
     let ops = program(&owner, &wiring);
     let steps = ops.len();
     // SAFETY: the ops borrow from `owner`, which the errand keeps alive and in place beside them.
@@ -145,6 +149,7 @@ fn start_by<T: Any + Send + Sync>(
         pid,
         pidfd,
         process: 0,
+        first: None,
         owner: process::getpid(),
         gate,
         notice: read,
@@ -152,12 +157,36 @@ fn start_by<T: Any + Send + Sync>(
     })
 }
 
-/// A pidfd of the caller, by which a waiting child notices its end; `None` on kernels without pidfds (or where
-/// a filter refuses them), where it waits in vain then.
-fn own_pidfd() -> Result<Option<OwnedFd>> {
-    match process::own_pidfd() {
-        Err(Errno(libc::ENOSYS | libc::EPERM)) => Ok(None),
-        pidfd => pidfd.map(Some),
+/// Where a child waits for the parent's word, and notices its end: by its pidfd, or else by the end of a pipe.
+struct Gate {
+    reading: OwnedFd,
+    /// Of a pipe.
+    writing: Option<OwnedFd>,
+    parent: Option<OwnedFd>,
+}
+
+impl Gate {
+    fn new(lift: &dyn Fn(OwnedFd) -> Result<OwnedFd>) -> Result<Gate> {
+        match process::own_pidfd() {
+            Err(Errno(libc::ENOSYS | libc::EPERM)) => {
+                let (reading, writing) = fd::pipe()?;
+                Ok(Gate { reading: lift(reading)?, writing: Some(lift(writing)?), parent: None })
+            }
+            pidfd => {
+                let parent = Some(lift(pidfd?)?);
+                Ok(Gate { reading: fd::eventfd().and_then(lift)?, writing: None, parent })
+            }
+        }
+    }
+
+    /// As [`Wiring`] has them.
+    fn numbers(&self) -> [RawFd; 3] {
+        let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+        [self.reading.as_raw_fd(), number(&self.parent), number(&self.writing)]
+    }
+
+    fn open(&self) -> Result<()> {
+        fd::write_word(self.writing.as_ref().unwrap_or(&self.reading).as_fd(), 1)
     }
 }
 
@@ -174,6 +203,7 @@ impl Starting {
 
     /// Sleeps until the child waits, has gone, or the time is over. `go_on` is asked after each signal.
     pub fn meet(&mut self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
+        self.bury();
         let met = match &self.notice {
             None => self.meet_by_word(deadline, go_on)?,
             Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
@@ -187,11 +217,12 @@ impl Starting {
     pub fn release(&self) -> Result<()> {
         // By us, and before the child can come to its next place: else one meeting would look like two.
         self.forget_waiting();
-        self.gate.as_ref().map_or(Ok(()), |gate| fd::write_word(gate.as_fd(), 1))
+        self.gate.as_ref().map_or(Ok(()), Gate::open)
     }
 
     /// After [`Met::Gone`]: whether all steps were taken, and the process's handles.
     pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
+        self.bury();
         let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.outcome());
         (outcome, self.pid, self.pidfd.take())
     }
@@ -235,14 +266,21 @@ impl Starting {
         }
     }
 
-    /// Whether the first process has handed over; it is reaped then, and its successor is the child.
+    /// Reaps a process that has handed over, once its number is nobody's to signal any more.
+    fn bury(&mut self) {
+        if let Some(first) = self.first.take() {
+            reap(first);
+        }
+    }
+
+    /// Whether the first process has handed over; its successor is the child then.
     fn adopt_successor(&mut self) -> Result<bool> {
         let Some(memory) = &self.memory else { return Ok(false) };
         let successor = memory.report().successor.load(Ordering::Acquire);
         if self.process != 0 || successor == 0 {
             return Ok(false);
         }
-        reap(self.pid);
+        self.first = Some(self.pid);
         self.pid = successor;
         self.process = 1;
         // Nobody else can reap it before it executes: it has no exit signal until then.
@@ -294,6 +332,7 @@ impl Drop for Starting {
         if met == Ok(Met::Gone) {
             // Behind a pipe it may have been a successor that nobody knew of until it had executed.
             let _ = process::kill(self.pidfd(), self.pid, libc::SIGKILL);
+            self.bury();
             reap(self.pid);
         } else {
             // It hangs in the kernel and may come back: what it would touch then must stay.
@@ -321,5 +360,9 @@ fn meet_by_pipe(
             Err(errno) => return Err(errno),
         }
     }
-    Ok(if fd::read_byte(notice)? { Met::Waiting } else { Met::Gone })
+    Ok(match fd::read_byte(notice)? {
+        Some(b's') => Met::Succeeded,
+        Some(_) => Met::Waiting,
+        None => Met::Gone,
+    })
 }

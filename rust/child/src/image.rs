@@ -55,8 +55,8 @@ impl<'a> Op<'a> {
                 Op::Exec { paths: store.argv(paths), argv: store.argv(argv), envp: store.argv(envp) }
             }
             Op::ExecFd { fd, argv } => Op::ExecFd { fd, argv: store.argv(argv) },
+            Op::Setns { namespaces } => Op::Setns { namespaces: store.slice(namespaces) },
             Op::Unshare { .. }
-            | Op::Setns { .. }
             | Op::Fork { .. }
             | Op::Await { .. }
             | Op::LoopbackUp
@@ -77,14 +77,16 @@ impl<'a> Op<'a> {
 
     /// The descriptors that it uses, as they are numbered before the first [`Op::Descriptors`].
     pub fn descriptors(&self) -> impl Iterator<Item = c_int> + '_ {
-        let (own, moves) = match *self {
-            Op::Setns { fd, .. } | Op::ExecFd { fd, .. } | Op::Write { directory: fd, .. } => {
-                ([fd, -1], &[][..])
-            }
-            Op::Await { gate, parent } => ([gate, parent], &[][..]),
-            Op::Descriptors { moves } => ([-1; 2], moves),
-            _ => ([-1; 2], &[][..]),
-        };
-        own.into_iter().chain(moves.iter().map(|(from, _)| *from)).filter(|fd| *fd >= 0)
+        let (mut own, mut moved, mut joined) = ([-1; 2], [].as_slice(), [].as_slice());
+        match *self {
+            Op::ExecFd { fd, .. } | Op::Write { directory: fd, .. } => own = [fd, -1],
+            // The writing end is closed here anyway.
+            Op::Await { gate, parent, .. } => own = [gate, parent],
+            Op::Descriptors { moves } => moved = moves,
+            Op::Setns { namespaces } => joined = namespaces,
+            _ => {}
+        }
+        let (moved, joined) = (moved.iter().map(|(from, _)| *from), joined.iter().map(|(fd, _)| *fd));
+        own.into_iter().chain(moved).chain(joined).filter(|fd| *fd >= 0)
     }
 }

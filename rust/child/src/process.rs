@@ -52,7 +52,14 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
         unsafe { stub::clone(flags, stack as *mut c_void, successor, tid, none, succeed, arg) }
     };
     match answer {
-        0 => run_from(&next),
+        0 => {
+            let notice = place.program.notice;
+            if notice >= 0 {
+                // Now the parent can look for the number that the kernel has noted.
+                act(linux::SYS_write, [notice as usize, b"s".as_ptr() as usize, 1, 0, 0])?;
+            }
+            run_from(&next)
+        }
         1.. => exit(0),
         errno => Err((-errno) as i32),
     }
@@ -79,7 +86,11 @@ unsafe extern "C" fn succeed(arg: *mut c_void) -> c_int {
 }
 
 /// [`crate::Op::Await`].
-pub(crate) fn wait_for_parent(gate: c_int, parent: c_int, place: &Place<'_>) -> Step {
+pub(crate) fn wait_for_parent([gate, parent, writing]: [c_int; 3], place: &Place<'_>) -> Step {
+    if writing >= 0 {
+        // Then the pipe ends with the parent. Where it is closed already, it was so here.
+        let _ = act(linux::SYS_close, [writing as usize, 0, 0, 0, 0]);
+    }
     if let Some(state) = place.state() {
         state.store(WAITING, Ordering::Release);
         let word = state.as_ptr() as usize;
@@ -97,7 +108,7 @@ pub(crate) fn wait_for_parent(gate: c_int, parent: c_int, place: &Place<'_>) -> 
     // All signals are blocked, so nothing but an answer ends this.
     act(linux::SYS_ppoll, [both.as_mut_ptr() as usize, both.len(), 0, 0, 0])?;
     let [gate, _] = both;
-    if gate.revents == 0 {
+    if gate.revents & linux::POLLIN == 0 {
         exit(0);
     }
     let mut word = 0_u64;

@@ -50,12 +50,10 @@ pub enum Op<'a> {
         /// `CLONE_NEW*` bits.
         flags: u32,
     },
-    /// setns(2).
+    /// setns(2) of each, as the process's rights allow: before a user namespace among them, or after it.
     Setns {
-        /// A namespace's descriptor or a pidfd.
-        fd: c_int,
-        /// `CLONE_NEW*` bits.
-        flags: u32,
+        /// A namespace's descriptor or a pidfd, and `CLONE_NEW*` bits.
+        namespaces: &'a [(c_int, u32)],
     },
     /// clone(2) with `CLONE_PARENT`: the steps that follow are performed by a new process, which alone
     /// is in the pid namespace that was joined or is made here; this one ends.
@@ -67,10 +65,12 @@ pub enum Op<'a> {
     },
     /// Says that all before is done, and waits for the parent's word; ends if the parent ends.
     Await {
-        /// An eventfd that the parent writes to.
+        /// An eventfd, or the reading end of a pipe, that the parent writes to.
         gate: c_int,
-        /// The parent's own pidfd.
+        /// The parent's own pidfd; -1 for none.
         parent: c_int,
+        /// Without that: the pipe's writing end, which is to be the parent's alone. Else -1.
+        writing: c_int,
     },
     /// openat(2), write(2) in one piece, close(2): how id maps and offsets are written.
     Write {

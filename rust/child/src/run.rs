@@ -39,9 +39,9 @@ pub(crate) fn run_from(place: &Place<'_>) -> ! {
 fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
     match *op {
         Op::Unshare { flags } => act(linux::SYS_unshare, [flags as usize, 0, 0, 0, 0]),
-        Op::Setns { fd, flags } => act(linux::SYS_setns, [fd as usize, flags as usize, 0, 0, 0]),
+        Op::Setns { namespaces } => join(namespaces),
         Op::Fork { flags, stack } => process::fork(flags, stack, place),
-        Op::Await { gate, parent } => process::wait_for_parent(gate, parent, place),
+        Op::Await { gate, parent, writing } => process::wait_for_parent([gate, parent, writing], place),
         Op::Write { directory, path, text } => write_file(directory, path, text),
         Op::Mount { source, target, fstype, flags } => {
             let target = address(Some(target));
@@ -89,6 +89,29 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
         }
         Op::Exit { status } => exit(status),
     }
+}
+
+/// What belongs to the user namespace that is left is joined before it, what belongs to the other one after it.
+fn join(namespaces: &[(c_int, u32)]) -> Step {
+    let setns = |(fd, flags): (c_int, u32)| act(linux::SYS_setns, [fd as usize, flags as usize, 0, 0, 0]);
+    if let [one] = *namespaces {
+        return setns(one);
+    }
+    let is_user = |flags: u32| flags == linux::CLONE_NEWUSER as u32;
+    let mut later = 0_u32;
+    for (index, (fd, flags)) in namespaces.iter().enumerate() {
+        if is_user(*flags) || setns((*fd, *flags)).is_err() {
+            later |= 1 << index;
+        }
+    }
+    for of_users in [true, false] {
+        for (index, (fd, flags)) in namespaces.iter().enumerate() {
+            if later & 1 << index != 0 && is_user(*flags) == of_users {
+                setns((*fd, *flags))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Goes on seeking where execvp(3) does, and like it tells of a file that was there but refused.
