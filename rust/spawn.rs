@@ -133,7 +133,7 @@ impl Underway {
                 Met::Late if interrupted => return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled)),
                 Met::Late => return Err(self.gave_up(libc::ETIMEDOUT, Cause::TimedOut)),
                 Met::Waiting => match self.place() {
-                    Some(Op::Await) => self.assist()?,
+                    Some(Op::Await) => self.assist(go_on)?,
                     Some(Op::Introduce) => self.introduce()?,
                     _ => return Ok(Met::Waiting),
                 },
@@ -161,8 +161,10 @@ impl Underway {
     }
 
     /// What the plan has the parent do while the child waits here.
-    fn assist(&self) -> Result<()> {
-        let pid = self.starting.pid();
+    fn assist(&self, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
+        let (pid, pidfd) = (self.starting.pid(), self.starting.pidfd());
+        let cancel = self.prepared.plan.cancel.as_ref();
+        let mut patience = maps::Patience { deadline: self.deadline, cancel, go_on };
         let steps = self.prepared.plan.steps();
         let mut meetings = 0;
         let here = steps.skip_while(|step| {
@@ -171,11 +173,9 @@ impl Underway {
         });
         for step in here.skip(1).take_while(|step| step.doer() == Doer::Parent) {
             let done = match step.op() {
-                Op::WriteMap { ids, map, writer: MapWriter::Parent } => {
-                    maps::write(*ids, map, pid, self.starting.pidfd())
-                }
+                Op::WriteMap { ids, map, writer: MapWriter::Parent } => maps::write(*ids, map, pid, pidfd),
                 Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
-                    maps::by_helper(*ids, ranges, pid)
+                    maps::by_helper(*ids, ranges, pid, pidfd, &mut patience)
                 }
                 Op::Place(directories) => {
                     place(directories, pid, step)?;

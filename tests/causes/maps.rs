@@ -2,7 +2,9 @@
 
 use super::{as_inner_root, as_root, as_user, is_root, left_out, new, refusal, refused, sleeper, user};
 use super::{Cause, Kind, Kinds, Spec};
-use nsiso::{IdMap, IdRange};
+use nsiso::{Cancel, Command, IdMap, IdRange};
+use std::fs;
+use std::time::{Duration, Instant};
 
 /// Ids that tests/as_user grants.
 fn granted() -> IdMap {
@@ -125,5 +127,55 @@ fn no_right_to_hand_on_user_0() {
         refused(&user(Kinds::NONE), Cause::NoSetfcap, "uid_map");
         let by_parent = || IdMap::new([IdRange { inside: 7, outside: 0, count: 1 }]).unwrap();
         refused(&new(Kind::User).map_ids(by_parent(), by_parent()), Cause::NoSetfcap, "uid_map");
+    });
+}
+
+/// Puts other programs in front of newuidmap and newgidmap.
+fn with_helpers(script: &str) -> String {
+    format!(
+        "for name in newuidmap newgidmap; do
+    real=$(command -v $name)
+    printf '#!/bin/sh\nreal=%s\n%s\n' $real '{script}' >$SCRATCH/$name
+    chmod +x $SCRATCH/$name
+done
+PATH=$SCRATCH:$PATH; exec"
+    )
+}
+
+#[test]
+fn newuidmap_that_does_not_come_to_its_end_is_given_up() {
+    as_user(&with_helpers("exec sleep 600"), || {
+        let began = Instant::now();
+        refused(&by_helper().timeout(Duration::from_millis(200)), Cause::TimedOut, "newgidmap");
+        let token = Cancel::new();
+        let spec = by_helper().cancel_by(&token);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                token.cancel();
+            });
+            assert_eq!(refusal(&spec).cause(), Cause::Cancelled);
+        });
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_newer_newuidmap_is_told_of_the_process_by_descriptor() {
+    // As shadow 4.14 has it; the one that is installed may be older, and is told a number then.
+    let newer = r#"
+test $# -gt 0 || { echo "usage: newuidmap [<pid>|fd:<pidfd>] <uid> <loweruid> <count>" >&2; exit 1; }
+test $1 = fd:3 || { echo "a number: $1" >&2; exit 1; }
+shift
+cd -P /proc/self/fd/3 || exit 1
+pid=$(pwd -P)
+exec $real ${pid#/proc/} "$@""#;
+    as_user(&with_helpers(newer), || {
+        let spec = by_helper().hostname("inside").unshare(Kind::Uts);
+        for _ in 0..2 {
+            let held = spec.spawn_held(&Command::new("true")).unwrap_or_else(|error| panic!("{error}"));
+            let map = fs::read_to_string(format!("/proc/{}/uid_map", held.id())).unwrap();
+            assert_eq!(map.split_whitespace().collect::<Vec<_>>(), ["0", "500000", "10"]);
+        }
     });
 }

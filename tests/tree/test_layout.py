@@ -26,7 +26,7 @@ MAY_USE = {
     "spec": WORDS | {"cancel", "caps", "cgroup", "command", "plan", "process", "spawn", "sys"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
     "plan": WORDS | {"caller", "cancel", "caps", "cgroup", "command", "companion", "spec", "subid", "sys"},
-    "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
+    "idmap_writer": WORDS | {"cancel", "command", "spec", "subid", "sys"},
     "spawn": WORDS
     | {
         "command",
