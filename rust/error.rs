@@ -262,6 +262,10 @@ causes! {
     NamelessUser:
         "the user has no entry in /etc/passwd, which newuidmap and newgidmap ask for",
         "add one, map a single id, or let root write the map";
+    /// Before Linux 5.3, or where a filter refuses pidfd_open.
+    NoPidfds:
+        "there are no pidfds, by which a companion knows when the command ends",
+        "allow pidfd_open in the container's or service's profile, or leave out init and kill_with_parent";
     /// A control group that is not there, or is being removed.
     NoGroup: "there is no such control group", "make its directory first, below /sys/fs/cgroup";
     /// A control group, or the one further out that it shares with the caller's, whose `cgroup.procs` is closed to the caller.

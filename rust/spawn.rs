@@ -155,9 +155,11 @@ impl Underway {
 
     fn introduce(&self) -> Result<()> {
         let Some(companion) = &self.companion else { return Ok(()) };
-        companion
-            .introduce(self.starting.pidfd())
-            .map_err(|errno| self.error("introduce", String::new(), errno))
+        let introduced = companion.introduce(self.starting.pidfd());
+        introduced.map_err(|errno| {
+            let cause = if errno.0 == libc::ENOSYS { Cause::NoPidfds } else { Cause::Unknown };
+            Error::new("companion", format!("of process {}", self.starting.pid()), errno, cause)
+        })
     }
 
     /// What the plan has the parent do while the child waits here.

@@ -108,7 +108,6 @@ fn shapes(group: &Group) -> Vec<Spec> {
         Spec::new(),
         Spec::new().unshare(Kind::Cgroup),
         user(Kind::Cgroup),
-        user(Kind::Cgroup | Kind::Pid).init(),
         user(Kind::Cgroup | Kind::Pid | Kind::Mnt).proc().oom_score_adj(3),
     ];
     let roads = |spec: Spec| [spec.clone(), spec.own_memory()];
@@ -131,6 +130,13 @@ fn a_control_group_is_the_root_of_the_cgroup_namespace() {
         for spec in shapes(&group) {
             is_placed(&spec, &group);
         }
+    }
+}
+
+#[test]
+fn beside_pid_1_it_is_the_root_too() {
+    if let Some(group) = Group::below(&hierarchy("pids")) {
+        is_placed(&user(Kind::Cgroup | Kind::Pid).init().cgroup(&group.0), &group);
     }
 }
 

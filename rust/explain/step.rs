@@ -7,6 +7,7 @@ use crate::caller::{CAP_SETGID, CAP_SETUID};
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
 use crate::plan::{Op, Plan, Step};
+use crate::spec::Target;
 use crate::sys::{ns, Errno};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -44,6 +45,15 @@ impl Performed<'_> {
             let flags = if *flags == 0 { ns::nstype(*fd).ok()? } else { *flags };
             Some((Kinds::from_bits(flags)?, *fd))
         })
+    }
+
+    /// The process whose user namespace the child has joined by now, as /proc counts.
+    fn process_joined(&self, op: &Op) -> Option<i32> {
+        let process = |op: &Op| match op {
+            Op::Join { target: Target::Process(pid), kinds, .. } if kinds.contains(Kind::User) => Some(*pid),
+            _ => None,
+        };
+        self.before(op).filter_map(process).last()
     }
 
     /// The last namespace of this kind that the child has joined by now: its own, or a process that is in it.
@@ -180,7 +190,8 @@ impl Explain {
         let denies =
             |op: &Op| matches!(op, Op::Write { path, .. } if path.to_bytes().ends_with(b"setgroups"));
         let there = performed.has_joined(Kind::User, op).map(|fd| {
-            let answer = self.pid_of(fd).map(|pid| self.machine.denies_setgroups(&pid));
+            let process = performed.process_joined(op).map(|pid| pid.to_string()).or_else(|| self.pid_of(fd));
+            let answer = process.map(|pid| self.machine.denies_setgroups(&pid));
             // Whoever joins a user namespace has every capability in it: there is nothing else to forbid this.
             answer.unwrap_or_else(|| !self.machine.is_confined())
         });

@@ -44,7 +44,7 @@ MAY_USE = {
     "prepare": WORDS | {"command", "companion", "explain", "plan", "sys", "target"},
     "process": WORDS | {"sys"},
     "target": WORDS | {"spec", "sys"},
-    "explain": WORDS | {"caller", "plan", "sys"},
+    "explain": WORDS | {"caller", "plan", "spec", "sys"},
     "probe": WORDS | {"explain", "sys"},
     "calls": WORDS | {"explain", "sys"},
     "inspect": WORDS | {"sys"},
