@@ -553,6 +553,21 @@ pid_t nsiso_held_pid(const struct nsiso_held *held);
 int nsiso_held_pidfd(const struct nsiso_held *held);
 
 /**
+ * Opens a namespace that the child is in, or will be in once it executes.
+ *
+ * held: the child.
+ * kind: one NSISO_NEW* bit.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, or -errno as nsiso_process_namespace.
+ */
+int nsiso_held_namespace(const struct nsiso_held *held,
+                         nsiso_kinds kind,
+                         uint32_t flags,
+                         struct nsiso_error **reterr);
+
+/**
  * Lets the child execute its command, and comes back when it does, or when it is known why not.
  *
  * held: is used up and freed in any case, also on failure. Then the child is ended and reaped.
@@ -682,7 +697,18 @@ size_t nsiso_plan_count(const struct nsiso_plan *plan);
 const char *nsiso_plan_step(const struct nsiso_plan *plan, size_t index);
 
 /**
- * All steps, a line each. Borrowed from the plan; NULL for NULL.
+ * What one step needs: privileges, other programs, a kernel that has it. "" where anybody can do it.
+ * Borrowed from the plan.
+ *
+ * index: as of nsiso_plan_step.
+ *
+ * NULL for NULL and beyond the last step.
+ */
+const char *nsiso_plan_needs(const struct nsiso_plan *plan,
+                             size_t index);
+
+/**
+ * All steps, a line each, and behind each what it needs. Borrowed from the plan; NULL for NULL.
  */
 const char *nsiso_plan_text(const struct nsiso_plan *plan);
 
@@ -791,6 +817,24 @@ pid_t nsiso_process_pid(const struct nsiso_process *process);
  * not to be closed. -1 for NULL, and before Linux 5.2. See pidfd_open(2).
  */
 int nsiso_process_pidfd(const struct nsiso_process *process);
+
+/**
+ * Opens a namespace that it is in: one that nsiso_spec_keep_namespaces has taken also after it has ended,
+ * any other while it runs.
+ *
+ * process: the child.
+ * kind: one NSISO_NEW* bit.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, or: -ESRCH it has ended; -EACCES it runs as
+ * somebody whom the caller may not trace; -EMFILE or -ENFILE; -EINVAL process is NULL, kind is not one
+ * bit, or an unknown flag. MT-Safe. See namespaces(7).
+ */
+int nsiso_process_namespace(const struct nsiso_process *process,
+                            nsiso_kinds kind,
+                            uint32_t flags,
+                            struct nsiso_error **reterr);
 
 /**
  * Waits until it has ended. The answer can be had as often as wanted, and by many threads.
@@ -1179,6 +1223,21 @@ int nsiso_spec_proc(struct nsiso_spec *spec,
  */
 int nsiso_spec_loopback_down(struct nsiso_spec *spec,
                              struct nsiso_error **reterr);
+
+/**
+ * Takes descriptors of the child's namespaces before it executes, for nsiso_process_namespace: they are
+ * to be had whatever becomes of the child.
+ *
+ * spec: is changed.
+ * kinds: which, NSISO_NEW* bits; those of earlier calls stay.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or a bit is unknown. MT-Safe race:spec. The start is -EACCES where the
+ * caller may not trace the child. See namespaces(7).
+ */
+int nsiso_spec_keep_namespaces(struct nsiso_spec *spec,
+                               nsiso_kinds kinds,
+                               struct nsiso_error **reterr);
 
 /**
  * Starts in this directory, as seen inside. A command's own (nsiso_command_cwd) wins.

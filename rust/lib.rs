@@ -34,6 +34,7 @@ mod idmap;
 mod idmap_writer;
 pub mod inspect;
 mod kind;
+mod namespace;
 mod plan;
 mod prepare;
 mod probe;

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Cause, Error, Result};
+use crate::kind::Kind;
+use crate::namespace;
 use crate::sys::{fd, process, Errno};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,6 +27,8 @@ pub struct Process {
     handle: Option<Handle>,
     ended: Mutex<Option<Ended>>,
     kill_on_drop: bool,
+    /// Taken before it ran.
+    namespaces: Vec<(Kind, OwnedFd)>,
 }
 
 #[derive(Debug)]
@@ -54,9 +58,9 @@ pub struct Usage {
 }
 
 impl Process {
-    pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>) -> Process {
+    pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>, namespaces: Vec<(Kind, OwnedFd)>) -> Process {
         let handle = Handle { pid, pidfd, owner: process::getpid() };
-        Process { handle: Some(handle), ended: Mutex::new(None), kill_on_drop: false }
+        Process { handle: Some(handle), ended: Mutex::new(None), kill_on_drop: false, namespaces }
     }
 
     /// Kills and reaps the child when this is dropped.
@@ -73,6 +77,29 @@ impl Process {
     /// The pidfd, readable (poll(2)) once the child has ended; `None` before Linux 5.2.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.handle.as_ref().and_then(Handle::pidfd)
+    }
+
+    /// A descriptor of a namespace that it is in: of those that [`crate::Spec::keep_namespaces`] has taken also
+    /// after it has ended, of others while it runs.
+    ///
+    /// # Errors
+    ///
+    /// ESRCH: it has ended. EACCES: it runs as somebody whom the caller may not trace. EMFILE.
+    pub fn namespace(&self, kind: Kind) -> Result<OwnedFd> {
+        let taken = self.namespaces.iter().find(|(taken, _)| *taken == kind);
+        let opened = match taken {
+            Some((_, fd)) => fd.try_clone().map_err(Errno::from),
+            None => self.open_namespace(kind),
+        };
+        opened.map_err(|errno| self.error("open", errno))
+    }
+
+    fn open_namespace(&self, kind: Kind) -> std::result::Result<OwnedFd, Errno> {
+        let handle = self.handle.as_ref().ok_or(Errno(libc::ESRCH))?;
+        let opened = namespace::of_process(handle.pid, kind.into()).and_then(namespace::only)?;
+        // Nobody has reaped it: so its number was its own.
+        process::is_unreaped(handle.pidfd(), handle.pid).map_err(|_| Errno(libc::ESRCH))?;
+        Ok(opened)
     }
 
     /// Waits until it has ended. The status can be had as often as wanted.
@@ -192,6 +219,7 @@ impl Process {
             libc::ECHILD if forked => Cause::ForkedCopy,
             libc::ECHILD => Cause::ReapedByOthers,
             libc::ESRCH => Cause::ProcessEnded,
+            libc::EACCES => Cause::NotTraceable,
             _ => Cause::Unknown,
         };
         Error::new(step, format!("process {}", self.id()), errno, cause)

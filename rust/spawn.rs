@@ -8,6 +8,7 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
+use crate::namespace;
 use crate::plan::{Doer, MapWriter, Op, Plan, Step};
 use crate::prepare::Prepared;
 use crate::process::{reap_detached, Process};
@@ -15,7 +16,7 @@ use crate::sys::birth::Order;
 use crate::sys::start::{self, Met, Starting};
 use crate::sys::Errno;
 use nsiso_child::Outcome;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,6 +59,17 @@ impl Held {
         self.underway.starting.pidfd()
     }
 
+    /// A descriptor of a namespace that it is in, or will be in once it executes.
+    ///
+    /// # Errors
+    ///
+    /// ESRCH: somebody has killed it. EACCES: it runs as somebody whom the caller may not trace.
+    pub fn namespace(&self, kind: Kind) -> Result<OwnedFd> {
+        let opened = namespace::of_child(self.id(), kind.into()).and_then(namespace::only);
+        let object = || format!("{kind} of process {}", self.id());
+        opened.map_err(|errno| explain::open(errno).error("open", object(), errno))
+    }
+
     /// Lets it execute its command.
     ///
     /// # Errors
@@ -87,6 +99,8 @@ struct Underway {
     armed: Option<Armed>,
     prepared: Arc<Prepared>,
     starting: Starting,
+    /// The child's namespaces that the plan wants.
+    kept: Vec<(Kind, OwnedFd)>,
     companion: Option<Running>,
     /// How often the child has waited and was released.
     met: usize,
@@ -112,7 +126,8 @@ impl Underway {
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| refused(&prepared.plan, errno))?;
         let armed = arm(&prepared.plan, &starting)?;
-        Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout, armed })
+        let kept = Vec::new();
+        Ok(Underway { armed, prepared, starting, kept, companion, met: 0, deadline, timeout })
     }
 
     /// On to the end of the program, where the command runs.
@@ -132,6 +147,10 @@ impl Underway {
             match met.map_err(|errno| self.error("wait for the child", String::new(), errno))? {
                 Met::Late if interrupted => return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled)),
                 Met::Late => return Err(self.gave_up(libc::ETIMEDOUT, Cause::TimedOut)),
+                // It may have said so before it was killed for it.
+                Met::Waiting if self.prepared.plan.cancel.as_ref().is_some_and(Cancel::is_cancelled) => {
+                    return Err(self.gave_up(libc::ECANCELED, Cause::Cancelled));
+                }
                 Met::Waiting => match self.place() {
                     Some(Op::Await) => self.assist(go_on)?,
                     Some(Op::Introduce) => self.introduce()?,
@@ -163,11 +182,12 @@ impl Underway {
     }
 
     /// What the plan has the parent do while the child waits here.
-    fn assist(&self, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
+    fn assist(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
         let (pid, pidfd) = (self.starting.pid(), self.starting.pidfd());
-        let cancel = self.prepared.plan.cancel.as_ref();
+        let prepared = Arc::clone(&self.prepared);
+        let cancel = prepared.plan.cancel.as_ref();
         let mut patience = maps::Patience { deadline: self.deadline, cancel, go_on };
-        let steps = self.prepared.plan.steps();
+        let steps = prepared.plan.steps();
         let mut meetings = 0;
         let here = steps.skip_while(|step| {
             meetings += usize::from(is_meeting(step.op()));
@@ -178,6 +198,12 @@ impl Underway {
                 Op::WriteMap { ids, map, writer: MapWriter::Parent } => maps::write(*ids, map, pid, pidfd),
                 Op::WriteMap { ids, writer: MapWriter::Helper(ranges), .. } => {
                     maps::by_helper(*ids, ranges, pid, pidfd, &mut patience)
+                }
+                Op::Keep(kinds) => {
+                    let kept = namespace::of_child(pid, *kinds);
+                    self.kept =
+                        kept.map_err(|errno| explain::open(errno).error(step.name(), step.object(), errno))?;
+                    Ok(())
                 }
                 Op::Place(directories) => {
                     place(directories, pid, step)?;
@@ -210,7 +236,7 @@ impl Underway {
     fn process(self) -> Result<Process> {
         drop(self.armed);
         let (outcome, pid, pidfd) = self.starting.finish();
-        let process = Process::new(pid, pidfd);
+        let process = Process::new(pid, pidfd, self.kept);
         let (step, errno) = match outcome {
             Outcome::Done => {
                 if let Some(companion) = self.companion {

@@ -49,6 +49,7 @@ pub struct Spec {
     pub(crate) share_terminal: bool,
     pub(crate) init: bool,
     pub(crate) kill_with_parent: bool,
+    pub(crate) keep: Kinds,
     pub(crate) timeout: Option<Duration>,
     pub(crate) cancel: Option<Cancel>,
     pub(crate) own_memory: bool,
@@ -315,6 +316,13 @@ impl Spec {
     /// it. Needs pidfds (Linux 5.3).
     pub fn kill_with_parent(mut self) -> Spec {
         self.kill_with_parent = true;
+        self
+    }
+
+    /// Takes descriptors of these of its namespaces before it runs, for [`Process::namespace`]: they are then
+    /// to be had whatever becomes of the process.
+    pub fn keep_namespaces(mut self, kinds: impl Into<Kinds>) -> Spec {
+        self.keep |= kinds.into();
         self
     }
 

@@ -1,13 +1,13 @@
-//! How the namespaces of a process, or those that a spec wants to join, are opened: never another process's.
+//! How the namespaces that a spec wants to join are opened.
 #![forbid(unsafe_code)]
 
 use crate::kind::{Kind, Kinds};
+use crate::namespace;
 use crate::spec::Target;
 use crate::sys::{ns, process, Errno};
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 
 /// What setns(2) takes, one after the other, to join these kinds of a target. What is opened for it is put to `opened`.
 pub fn open(
@@ -33,7 +33,7 @@ pub fn open(
             return Ok(vec![(keep(pidfd), kinds.bits())]);
         }
         Target::Process(pid) => {
-            let mut namespaces = of_process(*pid, kinds)?;
+            let mut namespaces = namespace::of_process(*pid, kinds)?;
             let is_own = |fd: &OwnedFd| is_own_user_namespace(&format!("self/fd/{}", fd.as_raw_fd()));
             // It cannot be joined, and need not be.
             namespaces.retain(|(kind, fd)| *kind != Kind::User || !is_own(fd));
@@ -44,23 +44,6 @@ pub fn open(
         Target::Number(number) => *number,
     };
     Ok(vec![(fd, kinds.bits())])
-}
-
-/// A process's namespaces of these kinds, all of the same process: ESRCH when it ends meanwhile.
-pub fn of_process(pid: i32, kinds: Kinds) -> Result<Vec<(Kind, OwnedFd)>, Errno> {
-    let ended = |source: io::Error| match Errno::from(source) {
-        Errno(libc::ENOENT) => Errno(libc::ESRCH),
-        errno => errno,
-    };
-    let mut options = File::options();
-    let options = options.read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY);
-    // While it is open it is this process's, whoever gets the number later.
-    let directory = options.open(format!("/proc/{pid}")).map_err(ended)?;
-    let namespace = |kind: Kind| {
-        let path = format!("/proc/self/fd/{}/ns/{kind}", directory.as_raw_fd());
-        File::open(path).map(|file| (kind, file.into())).map_err(ended)
-    };
-    kinds.iter().map(namespace).collect()
 }
 
 /// Whether this file of proc leads to the caller's user namespace.

@@ -39,6 +39,11 @@ impl Plan {
             enter(spec, birth, &joined, &mut ops)?;
         }
         set_up(spec, &mut ops);
+        if !spec.keep.is_empty() {
+            // Now that all are there, and while the process is still one whom the caller may look into.
+            ops.push(Op::Await);
+            ops.push(Op::Keep(spec.keep));
+        }
         settle(spec, job, &mut ops)?;
         if spec.init || spec.kill_with_parent {
             // Before the command runs, or it could outlive its host unseen.

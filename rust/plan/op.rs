@@ -34,6 +34,7 @@ pub enum Doer {
 /// One step, as the plan tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
+    plan: &'a Plan,
     op: &'a Op,
 }
 
@@ -84,6 +85,8 @@ pub(crate) enum Op {
         path: &'static CStr,
         text: Vec<u8>,
     },
+    /// The parent opens namespaces of the child.
+    Keep(Kinds),
     PrivateMounts,
     Sethostname(Vec<u8>),
     Setdomainname(Vec<u8>),
@@ -146,7 +149,7 @@ pub(crate) struct Runtime<'a> {
 impl Plan {
     /// The steps in the order in which they are performed.
     pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        self.ops.iter().map(|op| Step { op })
+        self.ops.iter().map(|op| Step { plan: self, op })
     }
 
     /// New namespaces of the child from its first instruction on.
@@ -171,10 +174,13 @@ impl Plan {
     }
 }
 
-/// A line a step: who, what, on what.
+/// A line a step: who, what, on what, and behind it what that needs.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.steps().try_for_each(|step| writeln!(f, "{step}"))
+        self.steps().try_for_each(|step| match step.needs() {
+            needs if needs.is_empty() => writeln!(f, "{step}"),
+            needs => writeln!(f, "{step} (needs {needs})"),
+        })
     }
 }
 
@@ -186,11 +192,19 @@ impl Step<'_> {
     /// Who performs it.
     pub fn doer(&self) -> Doer {
         match self.op {
-            Op::Companion(_) | Op::Limit { .. } | Op::Clone { .. } | Op::WriteMap { .. } | Op::Place(_) => {
-                Doer::Parent
-            }
+            Op::Companion(_)
+            | Op::Limit { .. }
+            | Op::Clone { .. }
+            | Op::WriteMap { .. }
+            | Op::Place(_)
+            | Op::Keep(_) => Doer::Parent,
             _ => Doer::Child,
         }
+    }
+
+    /// What it needs: privileges, other programs, a kernel that has it. Empty where anybody can do it.
+    pub fn needs(&self) -> String {
+        self.plan.needs(self.op)
     }
 
     /// The system call or calls, in a word or two: an error's `step`.
@@ -206,6 +220,7 @@ impl Step<'_> {
             Op::WriteMap { ids, .. } => ids.file(),
             Op::Limit { .. } => "limit",
             Op::Place(_) => "cgroup",
+            Op::Keep(_) => "open",
             Op::Write { .. } => "write",
             Op::PrivateMounts | Op::MountProc => "mount",
             Op::Sethostname(_) => "sethostname",
@@ -257,6 +272,7 @@ impl Step<'_> {
                 };
                 format!("{}{by}", lines.join(", "))
             }
+            Op::Keep(kinds) => format!("its namespaces: {kinds}"),
             Op::Limit { directories, limits } => format!("{limits} of {}", paths(directories)),
             Op::Place(directories) => paths(directories),
             Op::Write { path, text: bytes } => format!("{}: {}", path.to_string_lossy(), text(bytes)),
@@ -301,9 +317,12 @@ impl Op {
     fn for_child<'a>(&'a self, runtime: &Runtime<'a>) -> Option<child::Op<'a>> {
         let Wiring { gate, parent, writing, successor_stack } = runtime.wiring;
         Some(match self {
-            Op::Companion(_) | Op::Limit { .. } | Op::Clone { .. } | Op::WriteMap { .. } | Op::Place(_) => {
-                return None
-            }
+            Op::Companion(_)
+            | Op::Limit { .. }
+            | Op::Clone { .. }
+            | Op::WriteMap { .. }
+            | Op::Place(_)
+            | Op::Keep(_) => return None,
             Op::Join { index, .. } => {
                 child::Op::Setns { namespaces: runtime.joins.get(*index).map_or(&[], Vec::as_slice) }
             }

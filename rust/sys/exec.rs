@@ -7,13 +7,20 @@
 
 use nsiso_child::Argv;
 use std::ffi::{c_char, CStr, CString};
+use std::fmt;
 
 /// Owned strings in one piece, and the pointers to them, NULL last.
-#[derive(Debug)]
 pub struct CStringArray {
     /// Never read again, but what `pointers` leads to.
     _bytes: Vec<u8>,
     pointers: Vec<*const c_char>,
+}
+
+/// Without the strings: an environment may hold secrets.
+impl fmt::Debug for CStringArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} strings", self.pointers.len() - 1)
+    }
 }
 
 impl CStringArray {

@@ -341,14 +341,15 @@ def test_a_plan_tells_what_a_start_does(start: Start) -> None:
         lines = ["\t".join(driver.answer[1:]), *driver.process.stdout.read().splitlines()]
         driver.answer = ["error"]
     own = uid_of(start.caller)
+    power = "CAP_SYS_ADMIN in the new user namespace"
     assert lines == [
-        "parent: clone mnt,uts,pid,user",
+        "parent: clone mnt,uts,pid,user (needs user namespaces to be allowed (Linux 3.8))",
         'child: write /proc/self/setgroups: "deny"',
         f'child: write /proc/self/gid_map: "0 {own} 1\\n"',
         f'child: write /proc/self/uid_map: "0 {own} 1\\n"',
-        "child: mount /, propagation private, recursively",
-        'child: sethostname "box"',
-        "child: mount proc on /proc",
+        f"child: mount /, propagation private, recursively (needs {power})",
+        f'child: sethostname "box" (needs {power})',
+        f"child: mount proc on /proc (needs {power})",
         "child: close_range",
         'child: exec "sleep"',
     ]

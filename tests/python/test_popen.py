@@ -280,6 +280,24 @@ def test_pidfd_namespaces_and_usage() -> None:
             child.namespaces  # noqa: B018
 
 
+def test_namespaces_can_be_kept() -> None:
+    """Those that were asked for outlive the child; others are there while it runs."""
+    with nsiso.Popen(["cat"], stdin=PIPE, spec=spec("uts,time"), keep_namespaces="uts,time") as child:
+        assert child.stdin is not None
+        numbers = {name: os.stat(f"/proc/{child.pid}/ns/{name}").st_ino for name in ("uts", "time", "ipc")}
+        for name, inode in numbers.items():
+            namespace = child.open_namespace(name)
+            assert os.fstat(namespace).st_ino == inode and not os.get_inheritable(namespace)
+            os.close(namespace)
+        with pytest.raises(ValueError, match="kind"):
+            child.open_namespace("uts,net")
+    kept = child.open_namespace("time")
+    assert os.fstat(kept).st_ino == numbers["time"]
+    os.close(kept)
+    with pytest.raises(ProcessLookupError, match="has ended"):
+        child.open_namespace("ipc")
+
+
 def test_preexec_fn_is_subprocesss_own() -> None:
     """Without a spec it works as there; with one it is refused, and nothing is left."""
     done = nsiso.run("umask", shell=True, preexec_fn=lambda: os.umask(0o35), stdout=PIPE)

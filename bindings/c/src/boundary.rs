@@ -2,7 +2,7 @@
 
 use crate::error::nsiso_error;
 use libc::{c_char, c_int};
-use nsiso_core::{Cause, Error, Kinds, Result};
+use nsiso_core::{Cause, Error, Kind, Kinds, Result};
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -83,6 +83,12 @@ pub fn no_flags(step: &str, flags: u32) -> Result<()> {
 pub fn known_kinds(step: &str, bits: u32) -> Result<Kinds> {
     let unknown = || bad_argument(step, &format!("kinds {bits:#x}: not all are NSISO_NEW* bits"));
     Kinds::from_bits(bits).ok_or_else(unknown)
+}
+
+/// One kind of namespace, by its bit.
+pub fn one_kind(step: &str, kind: u32) -> Result<Kind> {
+    Kind::from_flag(kind)
+        .ok_or_else(|| bad_argument(step, &format!("kind {kind:#x} is not one NSISO_NEW* bit")))
 }
 
 fn null(step: &str, name: &str) -> Error {

@@ -1,13 +1,14 @@
 //! nsiso_held: a child that is set up and waits before its command, so that the caller can attach things.
 
-use crate::boundary::{bad_argument, call, free, give, no_flags};
+use crate::boundary::{bad_argument, borrow, call, free, give, no_flags, one_kind};
 use crate::command::{needed, nsiso_command};
 use crate::error::nsiso_error;
+use crate::kind::nsiso_kinds;
 use crate::process::nsiso_process;
 use crate::spec::{nsiso_spec, or_nothing_new};
 use libc::{c_int, pid_t};
 use nsiso_core::Held;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 
 /// A child in its namespaces, set up, that waits before it executes its command.
 ///
@@ -62,6 +63,32 @@ pub unsafe extern "C" fn nsiso_held_pidfd(held: *const nsiso_held) -> c_int {
     // SAFETY: the C caller guarantees a held child that lives, or NULL.
     let held = unsafe { held.as_ref() };
     held.and_then(|nsiso_held(held)| held.pidfd()).map_or(-1, |pidfd| pidfd.as_raw_fd())
+}
+
+/// Opens a namespace that the child is in, or will be in once it executes.
+///
+/// held: the child.
+/// kind: one NSISO_NEW* bit.
+/// flags: 0.
+/// reterr: see the top of this file.
+///
+/// Returns a descriptor, close-on-exec, which the caller closes, or -errno as nsiso_process_namespace.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_held_namespace(
+    held: *const nsiso_held,
+    kind: nsiso_kinds,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_held_namespace";
+    let body = || {
+        no_flags(step, flags)?;
+        // SAFETY: the C caller's promise about held.
+        let nsiso_held(held) = unsafe { borrow(step, "held", held) }?;
+        held.namespace(one_kind(step, kind)?).map(IntoRawFd::into_raw_fd)
+    };
+    // SAFETY: the C caller's promise about reterr.
+    unsafe { call(reterr, body) }
 }
 
 /// Lets the child execute its command, and comes back when it does, or when it is known why not.

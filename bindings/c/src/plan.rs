@@ -13,6 +13,7 @@ use std::ptr;
 /// command that it was made of. May be read by many threads at once.
 pub struct nsiso_plan {
     steps: Vec<CString>,
+    needs: Vec<CString>,
     text: CString,
 }
 
@@ -74,7 +75,20 @@ pub unsafe extern "C" fn nsiso_plan_step(plan: *const nsiso_plan, index: usize) 
     plan.and_then(|plan| plan.steps.get(index)).map_or(ptr::null(), |step| step.as_ptr())
 }
 
-/// All steps, a line each. Borrowed from the plan; NULL for NULL.
+/// What one step needs: privileges, other programs, a kernel that has it. "" where anybody can do it.
+/// Borrowed from the plan.
+///
+/// index: as of nsiso_plan_step.
+///
+/// NULL for NULL and beyond the last step.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_plan_needs(plan: *const nsiso_plan, index: usize) -> *const c_char {
+    // SAFETY: the C caller guarantees a plan that lives, or NULL.
+    let plan = unsafe { plan.as_ref() };
+    plan.and_then(|plan| plan.needs.get(index)).map_or(ptr::null(), |needs| needs.as_ptr())
+}
+
+/// All steps, a line each, and behind each what it needs. Borrowed from the plan; NULL for NULL.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_plan_text(plan: *const nsiso_plan) -> *const c_char {
     // SAFETY: the C caller guarantees a plan that lives, or NULL.
@@ -94,6 +108,7 @@ impl From<&Plan> for nsiso_plan {
         let text = |words: String| CString::new(words).unwrap_or_default();
         nsiso_plan {
             steps: plan.steps().map(|step| text(step.to_string())).collect(),
+            needs: plan.steps().map(|step| text(step.needs())).collect(),
             text: text(plan.to_string()),
         }
     }

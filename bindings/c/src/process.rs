@@ -1,13 +1,14 @@
 //! nsiso_process: how a command is started, and what one can do with the child: wait, signal, let go.
 
-use crate::boundary::{bad_argument, borrow, call, free, give, no_flags, write_record};
+use crate::boundary::{bad_argument, borrow, call, free, give, no_flags, one_kind, write_record};
 use crate::command::{needed, nsiso_command};
 use crate::error::nsiso_error;
+use crate::kind::nsiso_kinds;
 use crate::spec::{nsiso_spec, or_nothing_new};
 use libc::{c_int, c_void, pid_t};
 use nsiso_core::raw::Function;
 use nsiso_core::{ExitStatus, Process, Result, Usage};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -147,6 +148,35 @@ pub unsafe extern "C" fn nsiso_process_pidfd(process: *const nsiso_process) -> c
     // SAFETY: the C caller guarantees a process that lives, or NULL.
     let process = unsafe { process.as_ref() };
     process.and_then(|process| process.process.pidfd()).map_or(-1, |pidfd| pidfd.as_raw_fd())
+}
+
+/// Opens a namespace that it is in: one that nsiso_spec_keep_namespaces has taken also after it has ended,
+/// any other while it runs.
+///
+/// process: the child.
+/// kind: one NSISO_NEW* bit.
+/// flags: 0.
+/// reterr: see the top of this file.
+///
+/// Returns a descriptor, close-on-exec, which the caller closes, or: -ESRCH it has ended; -EACCES it runs as
+/// somebody whom the caller may not trace; -EMFILE or -ENFILE; -EINVAL process is NULL, kind is not one
+/// bit, or an unknown flag. MT-Safe. See namespaces(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_process_namespace(
+    process: *const nsiso_process,
+    kind: nsiso_kinds,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_process_namespace";
+    let body = || {
+        no_flags(step, flags)?;
+        // SAFETY: the C caller's promise about process.
+        let process = unsafe { borrow(step, "process", process) }?;
+        process.process.namespace(one_kind(step, kind)?).map(IntoRawFd::into_raw_fd)
+    };
+    // SAFETY: the C caller's promise about reterr.
+    unsafe { call(reterr, body) }
 }
 
 /// Waits until it has ended. The answer can be had as often as wanted, and by many threads.

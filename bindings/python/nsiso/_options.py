@@ -234,6 +234,7 @@ CHECKS: dict[str, Check] = {
     "memory_limit": within(0, 2**64 - 1),
     "pids_limit": within(0, 2**64 - 1),
     "cpu_limit": quota_and_period,
+    "keep_namespaces": kinds_of,
     "setup_timeout": seconds,
     "own_memory": switch,
 }

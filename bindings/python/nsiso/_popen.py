@@ -14,13 +14,14 @@ from . import _nsiso
 from ._command import order, words_of
 from ._errors import Error
 from ._inspect import Link, links
+from ._kind import kinds_of
 from ._spec import Spec
 from ._types import Args
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._types import ProcessOptions
+    from ._types import KindsLike, ProcessOptions
 
 _PLAIN = Spec()
 _SUBPROCESS = inspect.signature(subprocess.Popen)
@@ -168,6 +169,20 @@ class Popen(subprocess.Popen[AnyStr]):
                 errno.ESRCH, f"{words[0]} ({words[1]}): ESRCH, because {words[2]}: {words[3]}", *words
             )
         return read
+
+    def open_namespace(self, kind: "KindsLike") -> int:
+        """Open a namespace that the child is in: a new descriptor, which the caller closes.
+
+        Those that the spec's *keep_namespaces* has taken can be had also after the child has ended.
+
+        :param kind: one kind.
+        :raises ProcessLookupError: it has ended.
+        :raises PermissionError: it runs as somebody whom the caller may not trace.
+        :raises ValueError: not one kind, or a child that ``preexec_fn`` has made.
+        """
+        if self._process is None:
+            raise ValueError("a child of preexec_fn or restore_signals=False has no handle")
+        return self._process.namespace(kinds_of("kind", kind))
 
     @property
     def usage(self) -> Optional[Usage]:

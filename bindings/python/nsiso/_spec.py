@@ -99,6 +99,8 @@ class Spec:
 
     The start:
 
+    :param keep_namespaces: kinds of which descriptors are taken before it runs: :meth:`Popen.open_namespace`
+        gives copies of them whatever becomes of the process.
     :param setup_timeout: seconds after which the set-up is given up: ``TimeoutError``.
     :param own_memory: starts from a copy of the caller, as fork does: where a child cannot share the
         caller's memory (valgrind, qemu-user). The cost grows with the caller.
@@ -141,6 +143,7 @@ class Spec:
     memory_limit: Optional[int] = None
     pids_limit: Optional[int] = None
     cpu_limit: Optional[tuple[int, int]] = None
+    keep_namespaces: Kind = NONE
     setup_timeout: Optional[float] = None
     own_memory: bool = False
 
@@ -178,6 +181,7 @@ class Spec:
         memory_limit: Optional[int] = None,
         pids_limit: Optional[int] = None,
         cpu_limit: Optional[tuple[int, int]] = None,
+        keep_namespaces: "KindsLike" = NONE,
         setup_timeout: Optional[float] = None,
         own_memory: bool = False,
     ) -> None:

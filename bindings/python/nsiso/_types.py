@@ -96,6 +96,7 @@ class SpecOptions(TypedDict, total=False):
     memory_limit: Optional[int]
     pids_limit: Optional[int]
     cpu_limit: Optional[tuple[int, int]]
+    keep_namespaces: KindsLike
     setup_timeout: Optional[float]
     own_memory: bool
 

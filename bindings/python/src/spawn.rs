@@ -2,10 +2,11 @@
 
 use crate::error::to_python;
 use crate::spec::{command, text, Become};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use std::env;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
 /// What to run, and what subprocess asks of it beside the spec.
@@ -59,6 +60,13 @@ impl Process {
     #[getter]
     fn pidfd(&self) -> Option<i32> {
         self.0.pidfd().map(|fd| fd.as_raw_fd())
+    }
+
+    /// A new descriptor of a namespace that it is in.
+    fn namespace(&self, py: Python<'_>, kind: u32) -> PyResult<i32> {
+        let kind = nsiso::Kind::from_flag(kind).ok_or_else(|| PyValueError::new_err("kind: name one"))?;
+        let opened = self.0.namespace(kind);
+        opened.map(IntoRawFd::into_raw_fd).map_err(|error| to_python(py, &error))
     }
 
     /// Waits for so many seconds or for ever; the exit status, or minus the signal, or `None` if it runs still.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// First id inside, first id outside, how many.
 type Range = (u32, u32, u32);
-/// Who, what, on what.
-type StepRow = (&'static str, &'static str, String);
+/// Who, what, on what, and what it needs.
+type StepRow = (&'static str, &'static str, String, String);
 
 /// What is joined: a process, a descriptor of the caller's or a path, the first of them that is there.
 #[derive(FromPyObject)]
@@ -86,6 +86,8 @@ pub struct Options {
     #[pyo3(default)]
     cpu_limit: Option<(u64, u64)>,
     #[pyo3(default)]
+    keep_namespaces: u32,
+    #[pyo3(default)]
     setup_timeout: Option<f64>,
     #[pyo3(default)]
     own_memory: bool,
@@ -112,7 +114,7 @@ impl Spec {
                 Doer::Parent => "parent",
                 _ => "child",
             };
-            (doer, step.name(), step.object())
+            (doer, step.name(), step.object(), step.needs())
         };
         Ok(plan.steps().map(row).collect())
     }
@@ -136,6 +138,7 @@ pub fn text(bytes: &[u8]) -> &OsStr {
 
 fn namespaces(py: Python<'_>, options: &Options) -> PyResult<nsiso::Spec> {
     let mut spec = nsiso::Spec::new().unshare(kinds(options.unshare)?);
+    spec = spec.keep_namespaces(kinds(options.keep_namespaces)?);
     for Join(pid, fd, path, bits) in &options.join {
         let kinds = kinds(*bits)?;
         spec = match (pid, fd, path) {

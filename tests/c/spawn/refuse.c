@@ -250,6 +250,7 @@ static void null_objects(void)
     CHECK(nsiso_process_pid(NULL) == 0 && nsiso_process_pidfd(NULL) == -1);
     CHECK(nsiso_held_pid(NULL) == 0 && nsiso_held_pidfd(NULL) == -1);
     CHECK(nsiso_plan_count(NULL) == 0 && nsiso_plan_step(NULL, 0) == NULL && nsiso_plan_text(NULL) == NULL);
+    CHECK(nsiso_plan_needs(NULL, 0) == NULL);
     nsiso_process_kill_on_free(NULL);
 }
 

@@ -47,10 +47,13 @@ static void describe(void)
     nsiso_plan *plan = NULL;
     ok(nsiso_plan_new(copy, command, 0, &plan, &error));
     size_t length = 0;
-    for (size_t i = 0; i < nsiso_plan_count(plan); i++)
-        length += strlen(nsiso_plan_step(plan, i)) + 1;
+    for (size_t i = 0; i < nsiso_plan_count(plan); i++) {
+        size_t needs = strlen(nsiso_plan_needs(plan, i));
+        length += strlen(nsiso_plan_step(plan, i)) + (needs ? strlen(" (needs )") + needs : 0) + 1;
+    }
     CHECK(nsiso_plan_count(plan) > 10 && length == strlen(nsiso_plan_text(plan)));
     CHECK(nsiso_plan_step(plan, nsiso_plan_count(plan)) == NULL);
+    CHECK(nsiso_plan_needs(plan, nsiso_plan_count(plan)) == NULL);
     /* The plan outlives what it was made of. */
     nsiso_spec_free(copy);
     nsiso_command_free(command);
@@ -148,6 +151,12 @@ static void check_success(const nsiso_process *process)
     CHECK(wait.exit_code == 0 && wait.has_usage == 1);
 }
 
+static void check_namespace(int fd)
+{
+    CHECK(fd > 2 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    CHECK(close(fd) == 0);
+}
+
 static void hold(const nsiso_spec *spec, const nsiso_command *command)
 {
     nsiso_process *process = NULL;
@@ -157,6 +166,7 @@ static void hold(const nsiso_spec *spec, const nsiso_command *command)
     nsiso_held_free(held);
     ok(nsiso_spawn_held(spec, command, 0, &held, &error));
     CHECK(nsiso_held_pid(held) > 0 && nsiso_held_pidfd(held) > 2);
+    check_namespace(nsiso_held_namespace(held, NSISO_NEWUTS, 0, NULL));
     ok(nsiso_held_release(held, 0, &process, &error));
     check_success(process);
     nsiso_process_free(process);
@@ -175,9 +185,13 @@ static void start(void)
     nsiso_spec *spec = everything_that_anybody_may();
     nsiso_command *command = a_command();
     nsiso_process *process = NULL;
+    ok(nsiso_spec_keep_namespaces(spec, NSISO_NEWUTS, &error));
     ok(nsiso_spawn(spec, command, 0, &process, &error));
     CHECK(nsiso_process_pid(process) > 0 && nsiso_process_pidfd(process) > 2);
     check_success(process);
+    check_namespace(nsiso_process_namespace(process, NSISO_NEWUTS, 0, NULL));
+    refused(ESRCH, "open", nsiso_process_namespace(process, NSISO_NEWNET, 0, &error));
+    refused(EINVAL, "nsiso_process_namespace", nsiso_process_namespace(process, 0, 0, &error));
     refused(ESRCH, "signal", nsiso_process_kill(process, SIGTERM, 0, &error));
     CHECK(nsiso_process_free(process) == NULL);
     hold(spec, command);

@@ -312,6 +312,26 @@ pub unsafe extern "C" fn nsiso_spec_loopback_down(
     unsafe { set("nsiso_spec_loopback_down", spec, reterr, |spec| Ok(spec.loopback_down())) }
 }
 
+/// Takes descriptors of the child's namespaces before it executes, for nsiso_process_namespace: they are
+/// to be had whatever becomes of the child.
+///
+/// spec: is changed.
+/// kinds: which, NSISO_NEW* bits; those of earlier calls stay.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL, or a bit is unknown. MT-Safe race:spec. The start is -EACCES where the
+/// caller may not trace the child. See namespaces(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_keep_namespaces(
+    spec: *mut nsiso_spec,
+    kinds: nsiso_kinds,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_spec_keep_namespaces";
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set(step, spec, reterr, |spec| Ok(spec.keep_namespaces(known_kinds(step, kinds)?))) }
+}
+
 fn some_kinds(step: &str, kinds: nsiso_kinds) -> Result<Kinds> {
     if kinds == 0 {
         return Err(bad_argument(step, "kinds is 0: nothing to join"));
