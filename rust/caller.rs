@@ -12,6 +12,8 @@ pub const CAP_SETUID: u32 = 7;
 /// See [`CAP_SETGID`].
 pub const CAP_SYS_ADMIN: u32 = 21;
 /// See [`CAP_SETGID`].
+pub const CAP_SYS_RESOURCE: u32 = 24;
+/// See [`CAP_SETGID`].
 pub const CAP_SETFCAP: u32 = 31;
 
 /// The link of the initial user namespace, which has this number on every kernel.

@@ -68,7 +68,8 @@ impl Companion {
         // Of the host's descriptors it holds none: a pipe's end in it would keep the pipe open.
         let mut command = Command::new("nsiso-companion").null(0).null(1).null(2).fd(its_end, CONTROL);
         if self.kills {
-            command = command.arg("with its host").fd(process::own_pidfd().map_err(refused)?, HOST);
+            let without = |errno| Error::new("companion", self.to_string(), errno, Cause::NoPidfd);
+            command = command.arg("with its host").fd(process::own_pidfd().map_err(without)?, HOST);
         }
         command.file = Some(file.into());
         let process = self.spec.spawn(&command)?.kill_on_drop(true);

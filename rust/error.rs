@@ -300,6 +300,22 @@ causes! {
     NotTraceable:
         "the caller may not trace the process",
         "run it as the process's own user, or with CAP_SYS_PTRACE";
+    /// CAP_SYS_RESOURCE of the initial user namespace is missing.
+    NoResourcePrivilege:
+        "the caller has no CAP_SYS_RESOURCE in the initial user namespace",
+        "ask for no more than the hard limit and no less than the score that the caller has, or run it as root";
+    /// cgroup.procs of the group to enter, or a file of its limits.
+    CgroupDenied:
+        "the caller may not write to the control group's files",
+        "have the group delegated to the user, or mounted writable in the container, or run it as root";
+    /// A directory that is no control group.
+    NoSuchCgroup:
+        "there is no such control group, or it has no file for a limit",
+        "name a directory of a mounted hierarchy (/sys/fs/cgroup) in which the controller of each limit is enabled";
+    /// Neither the kernel nor a filter must refuse pidfds.
+    NoPidfd:
+        "this kernel has no pidfds, or a seccomp filter refuses them",
+        "allow pidfd_open and pidfd_send_signal in the container's or service's profile, or use Linux 5.3";
     /// The kernel was built or booted without this kind.
     NoSuchKind: "this kernel has no namespaces of this kind", "use a kernel that is configured for it";
     /// clone3 is filtered, and clone cannot do the same.

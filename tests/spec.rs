@@ -460,12 +460,19 @@ fn hierarchy() -> &'static std::path::Path {
 }
 
 #[test]
+fn a_control_group_that_is_not_there() {
+    let refused = Spec::new().cgroup("/no/such/group").spawn(&Command::new("true")).unwrap_err();
+    assert_eq!((refused.step(), refused.cause()), ("cgroup", nsiso::Cause::NoSuchCgroup));
+}
+
+#[test]
 fn a_control_group_is_the_root_of_the_cgroup_namespace() {
     let group = hierarchy().join(format!("nsiso-test-{}", std::process::id()));
     if fs::create_dir(&group).is_err() {
         // Groups are root's unless somebody delegates one: then being refused by name is what there is to see.
         let refused = Spec::new().cgroup(hierarchy()).spawn(&Command::new("true")).unwrap_err();
         assert_eq!((refused.step(), refused.errno()), ("cgroup", libc::EACCES));
+        assert_eq!(refused.cause(), nsiso::Cause::CgroupDenied);
         assert!(refused.object().contains("/sys/fs/cgroup"), "{refused}");
         return;
     }

@@ -1,4 +1,4 @@
-//! Why an id map could not be written: by the child itself, by its parent, or by newuidmap(1).
+//! Why what is written for a child was refused: its id maps, by whomever, and its place in control groups.
 #![forbid(unsafe_code)]
 
 use super::{Explain, Finding};
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// The map of users, of whom 0 is not like the others.
 pub const UID_MAP: &str = "uid_map";
 
-/// Why the parent could not write its child's map, while the child still waits; `words` are the helper's.
+/// Why the parent could not write its child's map, or place it, while the child still waits; `words` are the helper's.
 pub fn write(step: Step<'_>, pid: i32, errno: Errno, words: &str) -> Finding {
     Explain::here().map(step.op(), pid, errno, words)
 }
@@ -32,7 +32,7 @@ impl Explain {
     }
 
     pub(super) fn map(&self, op: &Op, pid: i32, errno: Errno, words: &str) -> Finding {
-        let Op::WriteMap { ids, map, writer } = op else { return Cause::Unknown.into() };
+        let Op::WriteMap { ids, map, writer } = op else { return group(errno).into() };
         let machine = &self.machine;
         if machine.map(&format!("{pid}/{}", ids.file())).is_some_and(|lines| !lines.is_empty()) {
             return Cause::MapWritten.into();
@@ -82,6 +82,15 @@ impl Explain {
             return Finding::with(Cause::HelperPowerless, powerless(helper).unwrap_or_else(said));
         }
         Finding::with(Cause::Unknown, said())
+    }
+}
+
+/// Why a control group did not take the child, or a limit.
+fn group(errno: Errno) -> Cause {
+    match errno.0 {
+        libc::EACCES | libc::EPERM | libc::EROFS => Cause::CgroupDenied,
+        libc::ENOENT | libc::ENOTDIR => Cause::NoSuchCgroup,
+        _ => Cause::Unknown,
     }
 }
 
