@@ -51,6 +51,11 @@ impl Companion {
         Companion { spec: own, is_init: spec.init, kills: spec.kill_with_parent }
     }
 
+    /// One without a command, that is in these new namespaces until it is dropped.
+    pub fn in_new(kinds: Kinds) -> Companion {
+        Companion { spec: Spec::new().unshare(kinds), is_init: false, kills: false }
+    }
+
     /// The new namespaces that pid 1 brings and the command joins.
     pub fn kinds(spec: &Spec) -> Kinds {
         // In which group a cgroup namespace begins, the command decides when it is placed.
@@ -96,6 +101,11 @@ impl fmt::Display for Companion {
 }
 
 impl Running {
+    /// Its number in the caller's pid namespace.
+    pub fn id(&self) -> i32 {
+        self.process.id()
+    }
+
     /// The pidfd of pid 1, whose namespaces are joined.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.pidfd()
