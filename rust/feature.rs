@@ -57,12 +57,15 @@ features! {
     Proc: "proc", "a /proc that shows the new pid namespace", needs Kind::Pid | Kind::Mnt;
     /// [`Spec::loopback_down`](crate::Spec::loopback_down): a new net namespace where lo cannot be set up.
     LoopbackDown: "loopback_down", "a net namespace whose lo stays down", needs Kind::Net;
-    /// [`Spec::uid`](crate::Spec::uid) with another number than the caller's own, if there is any.
-    Uid: "uid", "another user", needs Kinds::NONE;
-    /// [`Spec::gid`](crate::Spec::gid) with another number than the caller's own, if there is any.
-    Gid: "gid", "another group", needs Kinds::NONE;
-    /// [`Spec::groups`](crate::Spec::groups).
-    Groups: "groups", "other supplementary groups", needs Kinds::NONE;
+    /// [`Spec::uid`](crate::Spec::uid) with another number than the caller's own, if there is any; together with a new
+    /// user namespace one that is mapped there.
+    Uid: "uid", "another user; with a new user namespace one of its map", needs Kinds::NONE;
+    /// [`Spec::gid`](crate::Spec::gid) with another number than the caller's own, if there is any; together with a new
+    /// user namespace one that is mapped there.
+    Gid: "gid", "another group; with a new user namespace one of its map", needs Kinds::NONE;
+    /// [`Spec::groups`](crate::Spec::groups); together with a new user namespace those of [`Feature::MapAuto`], for a map
+    /// of the caller's own id alone leaves them as they are.
+    Groups: "groups", "other supplementary groups; with a new user namespace those of map_auto", needs Kinds::NONE;
     /// [`Spec::capabilities`](crate::Spec::capabilities).
     Capabilities: "capabilities", "fewer capabilities, and no way to get them back", needs Kinds::NONE;
     /// [`Spec::no_new_privs`](crate::Spec::no_new_privs).
