@@ -73,17 +73,17 @@
 #define NSISO_NS_LINK_NAME 24
 
 /**
- * nsiso_probe_kind: it cannot be created.
+ * nsiso_probe_kind and nsiso_probe_feature: it cannot be had.
  */
 #define NSISO_PROBE_NO 0
 
 /**
- * nsiso_probe_kind: it can be created as the caller is.
+ * nsiso_probe_kind and nsiso_probe_feature: it can be had as the caller is.
  */
 #define NSISO_PROBE_YES 1
 
 /**
- * nsiso_probe_kind: it can be created together with a new user namespace.
+ * nsiso_probe_kind and nsiso_probe_feature: it can be had together with a new user namespace.
  */
 #define NSISO_PROBE_WITH_USER 2
 
@@ -130,7 +130,8 @@
 typedef struct nsiso_command nsiso_command;
 
 /**
- * Why a call failed. Owned by the caller, who frees it; may be used by one thread at a time.
+ * Why a call failed. Owned by the caller, who frees it, unless it is borrowed from another
+ * object. May be read by many threads at once.
  */
 typedef struct nsiso_error nsiso_error;
 
@@ -718,37 +719,91 @@ const char *nsiso_plan_text(const struct nsiso_plan *plan);
 struct nsiso_plan *nsiso_plan_free(struct nsiso_plan *plan);
 
 /**
- * Tries each kind of namespace in a throw-away child. Takes some milliseconds.
+ * Tries each kind of namespace and each feature in a throw-away child, by the road that
+ * nsiso_spawn takes.
  *
  * flags: 0.
  * ret_probe: the answers, to be freed with nsiso_probe_free; written on success.
  * reterr: see the top of this file.
  *
- * Returns 0, or: -EAGAIN or -ENOMEM no child could be started, -EINVAL a NULL or an unknown flag.
- * MT-Safe; the caller's own namespaces, signals and descriptors stay as they are.
+ * Returns 0, or: -EAGAIN, -ENOMEM, -EMFILE or -ENFILE something is short, and nothing can be
+ * said; -EINVAL a NULL or an unknown flag. MT-Safe; the caller's own namespaces, signals and
+ * descriptors stay as they are. Takes some milliseconds, and more where the caller's memory is
+ * large: "uid" and its like cost a copy of it, as in nsiso_spawn. Needs no privilege. First
+ * kernel: any. The answers are the present ones: limits, profiles and the caller's
+ * capabilities may change.
  */
 int nsiso_probe_new(uint32_t flags, struct nsiso_probe **ret_probe, struct nsiso_error **reterr);
 
 /**
- * Whether namespaces of this kind can be created: NSISO_PROBE_NO, _YES or _WITH_USER; NO for NULL
- * or for anything but exactly one kind. Cannot fail.
+ * Whether a command can be started in a new namespace of this kind, as nsiso_spec_unshare
+ * makes it: NSISO_PROBE_NO, _YES or _WITH_USER; NO for NULL or for anything but exactly one
+ * kind. Cannot fail.
  */
 int nsiso_probe_kind(const struct nsiso_probe *probe, nsiso_kinds kind);
 
 /**
- * Why not. Borrowed from the probe; NULL when the kind can be created. Cannot fail.
+ * The error that nsiso_spawn gives for this kind, for nsiso_error_cause and its like. Borrowed
+ * from the probe, not to be freed; NULL when the kind can be had. Cannot fail.
+ */
+const struct nsiso_error *nsiso_probe_kind_error(const struct nsiso_probe *probe, nsiso_kinds kind);
+
+/**
+ * Why not: nsiso_error_cause of nsiso_probe_kind_error. Borrowed from the probe; NULL when the
+ * kind can be had. Cannot fail.
  */
 const char *nsiso_probe_cause(const struct nsiso_probe *probe, nsiso_kinds kind);
 
 /**
- * What to do about it. Borrowed from the probe; NULL when the kind can be created. Cannot fail.
+ * What to do about it: nsiso_error_remedy of nsiso_probe_kind_error. Borrowed from the probe;
+ * NULL when the kind can be had. Cannot fail.
  */
 const char *nsiso_probe_remedy(const struct nsiso_probe *probe, nsiso_kinds kind);
+
+/**
+ * Whether a command can be started with this feature, and with the new namespaces that it
+ * needs: NSISO_PROBE_NO, _YES or _WITH_USER.
+ *
+ * probe: NULL gives NSISO_PROBE_NO.
+ * feature: a name that nsiso_feature_at gives, most of them those of a nsiso_spec option; NULL
+ * and any other word give NSISO_PROBE_NO, without an error: programs can so ask libraries that
+ * are older than they are.
+ *
+ * Cannot fail. MT-Safe.
+ */
+int nsiso_probe_feature(const struct nsiso_probe *probe, const char *feature);
+
+/**
+ * The error that nsiso_spawn gives with this feature, for nsiso_error_cause and its like.
+ * Borrowed from the probe, not to be freed; NULL when the feature can be had, and for a word
+ * that names none. Cannot fail.
+ */
+const struct nsiso_error *nsiso_probe_feature_error(const struct nsiso_probe *probe,
+                                                    const char *feature);
 
 /**
  * Frees a probe. NULL is allowed. Returns NULL.
  */
 struct nsiso_probe *nsiso_probe_free(struct nsiso_probe *probe);
+
+/**
+ * The features one by one: the name of the one with this index, counted from 0, for instance
+ * "map_root"; NULL when there are no more. The string is the library's and lives for ever.
+ * Cannot fail. MT-Safe.
+ */
+const char *nsiso_feature_at(size_t index);
+
+/**
+ * What one gets by a feature, in a few words. NULL for NULL and for a word that names none;
+ * otherwise as nsiso_feature_at.
+ */
+const char *nsiso_feature_about(const char *feature);
+
+/**
+ * The new namespaces without which a feature has no meaning, for nsiso_spec_unshare:
+ * NSISO_NEW* bits, or 0, also for NULL and for a word that names none. Cannot fail. MT-Safe.
+ */
+nsiso_kinds nsiso_feature_needs(const char *feature);
 
 /**
  * Starts a command in the namespaces of a spec. Comes back when the command executes, or when it is

@@ -1,9 +1,11 @@
 //! What holds for the calling thread: its capabilities, its root directory, its ids; read from /proc.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Numbers of capabilities, which are bits in a set (capabilities(7)).
 pub const CAP_SETGID: u32 = 6;
@@ -11,6 +13,8 @@ pub const CAP_SETGID: u32 = 6;
 pub const CAP_SETUID: u32 = 7;
 /// See [`CAP_SETGID`].
 pub const CAP_SYS_ADMIN: u32 = 21;
+/// See [`CAP_SETGID`].
+pub const CAP_SYS_RESOURCE: u32 = 24;
 /// See [`CAP_SETGID`].
 pub const CAP_SETFCAP: u32 = 31;
 
@@ -190,6 +194,21 @@ impl Machine {
         Some(obstacle.unwrap_or_else(|| "proc is nowhere mounted as a whole".to_owned()))
     }
 
+    /// The directories of the control groups that the caller is in, version 2 first; those that it sees mounted.
+    pub fn own_cgroups(&self) -> Vec<PathBuf> {
+        let (Some(groups), Some(mounts)) = (self.read("thread-self/cgroup"), self.mounts()) else {
+            return Vec::new();
+        };
+        let directory = |line: &str| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, group) = (fields.next()?, fields.next()?);
+            mounts.iter().find_map(|mount| mount.cgroup(controllers, group))
+        };
+        let mut lines: Vec<&str> = groups.lines().collect();
+        lines.sort_by_key(|line| !line.starts_with("0::"));
+        lines.into_iter().filter_map(directory).collect()
+    }
+
     /// The second number of four is the effective id, and 65534 for whoever has none.
     fn effective(&self, name: &str) -> Option<u64> {
         self.status(name)?.split_whitespace().nth(1)?.parse().ok()
@@ -233,6 +252,21 @@ impl Mount {
         })
     }
 
+    /// Where this mount shows a group of the hierarchy with these controllers; the one with none is version 2's.
+    fn cgroup(&self, controllers: &str, group: &str) -> Option<PathBuf> {
+        let is_its = match controllers {
+            "" => self.fstype == "cgroup2",
+            names => {
+                let has = |name| self.superblock.split(',').any(|option| option == name);
+                self.fstype == "cgroup" && names.split(',').all(has)
+            }
+        };
+        let below = Path::new(group).strip_prefix(unescaped(&self.root)).ok().filter(|_| is_its)?;
+        let root = PathBuf::from(unescaped(&self.point));
+        // Joining nothing would leave a slash.
+        Some(if below.as_os_str().is_empty() { root } else { root.join(below) })
+    }
+
     /// What hides a part of this proc, or forbids what a new one would allow (mount_too_revealing in the kernel).
     fn is_masked(&self, mounts: &[Mount]) -> Option<String> {
         let has = |options: &str, word: &str| options.split(',').any(|option| option == word);
@@ -248,5 +282,48 @@ impl Mount {
         };
         let cover = mounts.iter().find(|mount| mount.parent == self.id && !is_empty(&mount.point))?;
         Some(format!("{} is covered", cover.point))
+    }
+}
+
+/// A name of mountinfo, in which blanks and backslashes are written by their numbers.
+fn unescaped(name: &str) -> OsString {
+    let mut bytes = Vec::new();
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        let number = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        match number.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) if *first == b'\\' => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_control_groups_are_found_where_they_are_mounted() {
+        let proc = std::env::temp_dir().join(format!("nsiso-caller-{}", std::process::id()));
+        fs::create_dir_all(proc.join("thread-self")).unwrap();
+        let groups = "4:cpuset:/\n3:cpu,cpuacct:/a\n2:name=systemd:/user.slice\n1:pids:/\n0::/b/c\n";
+        fs::write(proc.join("thread-self/cgroup"), groups).unwrap();
+        let mounts = "30 1 0:30 / /cg/my\\040cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
+            29 1 0:29 / /cg/set rw - cgroup cgroup rw,cpuset\n\
+            31 1 0:31 /docker /cg/systemd rw - cgroup cgroup rw,name=systemd\n\
+            32 1 0:32 /b /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        fs::write(proc.join("thread-self/mountinfo"), mounts).unwrap();
+        let found = Machine::at(&proc).own_cgroups();
+        fs::remove_dir_all(&proc).unwrap();
+        // What is mounted of systemd's hierarchy does not show the caller's group, and pids is not mounted.
+        let expected = ["/sys/fs/cgroup/c", "/cg/set", "/cg/my cpu/a"];
+        assert_eq!(found.iter().map(|path| path.as_os_str()).collect::<Vec<_>>(), expected);
     }
 }

@@ -51,6 +51,11 @@ impl Companion {
         Companion { spec: own, is_init: spec.init, kills: spec.kill_with_parent }
     }
 
+    /// One without a command, that is in these new namespaces until it is dropped.
+    pub fn in_new(kinds: Kinds) -> Companion {
+        Companion { spec: Spec::new().unshare(kinds), is_init: false, kills: false }
+    }
+
     /// The new namespaces that pid 1 brings and the command joins.
     pub fn kinds(spec: &Spec) -> Kinds {
         // In which group a cgroup namespace begins, the command decides when it is placed.
@@ -68,7 +73,11 @@ impl Companion {
         // Of the host's descriptors it holds none: a pipe's end in it would keep the pipe open.
         let mut command = Command::new("nsiso-companion").null(0).null(1).null(2).fd(its_end, CONTROL);
         if self.kills {
-            command = command.arg("with its host").fd(process::own_pidfd().map_err(refused)?, HOST);
+            let without = |errno| Error::new("companion", self.to_string(), errno, Cause::NoPidfd);
+            let host = process::own_pidfd().map_err(without)?;
+            // What it is refused when the time comes, nobody would know.
+            process::pidfd_send_signal(host.as_fd(), 0).map_err(without)?;
+            command = command.arg("with its host").fd(host, HOST);
         }
         command.file = Some(file.into());
         let process = self.spec.spawn(&command)?.kill_on_drop(true);
@@ -95,6 +104,11 @@ impl fmt::Display for Companion {
 }
 
 impl Running {
+    /// Its number in the caller's pid namespace.
+    pub fn id(&self) -> i32 {
+        self.process.id()
+    }
+
     /// The pidfd of pid 1, whose namespaces are joined.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.pidfd()

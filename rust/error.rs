@@ -262,10 +262,6 @@ causes! {
     NamelessUser:
         "the user has no entry in /etc/passwd, which newuidmap and newgidmap ask for",
         "add one, map a single id, or let root write the map";
-    /// Before Linux 5.3, or where a filter refuses pidfd_open.
-    NoPidfds:
-        "there are no pidfds, by which a companion knows when the command ends",
-        "allow pidfd_open in the container's or service's profile, or leave out init and kill_with_parent";
     /// A control group that is not there, or is being removed.
     NoGroup: "there is no such control group", "make its directory first, below /sys/fs/cgroup";
     /// A control group, or the one further out that it shares with the caller's, whose `cgroup.procs` is closed to the caller.
@@ -318,6 +314,14 @@ causes! {
     NotTraceable:
         "the caller may not trace the process",
         "run it as the process's own user, or with CAP_SYS_PTRACE";
+    /// CAP_SYS_RESOURCE of the initial user namespace is missing.
+    NoResourcePrivilege:
+        "the caller has no CAP_SYS_RESOURCE in the initial user namespace",
+        "ask for no more than the hard limit and no less than the score that the caller has, or run it as root";
+    /// Neither the kernel nor a filter must refuse pidfds.
+    NoPidfd:
+        "this kernel has no pidfds, or a seccomp filter refuses them",
+        "allow pidfd_open and pidfd_send_signal in the container's or service's profile, or use Linux 5.3";
     /// The kernel was built or booted without this kind.
     NoSuchKind: "this kernel has no namespaces of this kind", "use a kernel that is configured for it";
     /// clone3 is filtered, and clone cannot do the same.

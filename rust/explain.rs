@@ -36,11 +36,6 @@ pub struct Explain {
     machine: Machine,
 }
 
-/// Why new namespaces of these kinds were refused, in a word.
-pub fn create(kinds: Kinds, errno: Errno) -> Cause {
-    clone(kinds, errno).cause
-}
-
 /// Why new namespaces of these kinds were refused to a new process.
 pub fn clone(kinds: Kinds, errno: Errno) -> Finding {
     Explain::here().create(kinds, errno)

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// How long one sleep lasts where there is no pidfd to wait on (before Linux 5.3).
-const WITHOUT_PIDFD: Duration = Duration::from_millis(10);
+/// How long one sleep lasts where there is no pidfd to wait on (before Linux 5.3), or more to look for.
+const A_WHILE: Duration = Duration::from_millis(10);
 
 /// Children that nobody holds any more, to be reaped when they have ended.
 static DETACHED: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
@@ -115,10 +115,8 @@ impl Process {
                 return Ok(ended.status);
             }
             // Others that wait here sleep on the lock meanwhile; polling and signals do not need it.
-            match self.reap(true) {
-                Err(Errno(libc::EINTR)) => {}
-                reaped => *ended = reaped.map_err(|errno| self.error("wait", errno))?,
-            }
+            let handle = self.handle.as_ref().ok_or(Errno(libc::ECHILD));
+            *ended = handle.and_then(Handle::end).map(Some).map_err(|errno| self.error("wait", errno))?;
         }
     }
 
@@ -166,7 +164,8 @@ impl Process {
         // Somebody who sleeps in `wait` holds the lock: then it runs still, or that one is about to know.
         let Some(mut ended) = try_lock(&self.ended) else { return Ok(None) };
         if ended.is_none() {
-            *ended = self.reap(false).map_err(|errno| self.error("wait", errno))?;
+            let reaped = self.handle.as_ref().map_or(Err(Errno(libc::ECHILD)), |handle| handle.reap(false));
+            *ended = reaped.map_err(|errno| self.error("wait", errno))?;
         }
         Ok(ended.map(|ended| ended.status))
     }
@@ -201,15 +200,11 @@ impl Process {
         self.send_signal(libc::SIGKILL)
     }
 
-    fn reap(&self, sleep: bool) -> std::result::Result<Option<Ended>, Errno> {
-        self.handle.as_ref().map_or(Err(Errno(libc::ECHILD)), |handle| handle.reap(sleep))
-    }
-
     fn sleep(&self, deadline: Option<Instant>) -> std::result::Result<(), Errno> {
         if let Some(pidfd) = self.pidfd() {
             return fd::poll_read(pidfd, deadline).map(drop);
         }
-        std::thread::sleep(WITHOUT_PIDFD);
+        std::thread::sleep(A_WHILE);
         Ok(())
     }
 
@@ -236,7 +231,8 @@ impl Drop for Process {
         if self.kill_on_drop {
             let killed = process::kill(handle.pidfd(), handle.pid, libc::SIGKILL);
             if killed.is_ok() {
-                while process::wait(handle.pid, 0) == Err(Errno(libc::EINTR)) {}
+                // If somebody else has reaped it, it has ended.
+                let _ = handle.end();
                 return;
             }
             // It has become another user's: then it can only be left to run.
@@ -247,9 +243,12 @@ impl Drop for Process {
 
 /// Reaps the children that were dropped and have ended. Each start does so first, unless another one does so now
 /// (or did when this process was forked: then the list is not this one's anyway).
-pub(crate) fn reap_detached() {
-    let Some(mut detached) = try_lock(&DETACHED) else { return };
+///
+/// Whether some of them run still.
+pub(crate) fn reap_detached() -> bool {
+    let Some(mut detached) = try_lock(&DETACHED) else { return true };
     detached.retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
+    !detached.is_empty()
 }
 
 impl Handle {
@@ -259,6 +258,27 @@ impl Handle {
 
     fn is_ours(&self) -> bool {
         self.owner == process::getpid()
+    }
+
+    /// Sleeps until it has ended.
+    fn end(&self) -> std::result::Result<Ended, Errno> {
+        loop {
+            // The first process of a pid namespace ends when all in it are reaped, and those that nobody holds
+            // any more are ours to reap.
+            let has_detached = reap_detached();
+            match self.reap(!has_detached) {
+                Err(Errno(libc::EINTR)) => {}
+                Ok(None) => {
+                    let deadline = Instant::now().checked_add(A_WHILE);
+                    match self.pidfd().map(|pidfd| fd::poll_read(pidfd, deadline)) {
+                        Some(Ok(_) | Err(Errno(libc::EINTR))) => {}
+                        _ => std::thread::sleep(A_WHILE),
+                    }
+                }
+                Ok(Some(ended)) => return Ok(ended),
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     /// `None` while it runs, if not asked to sleep until it has ended.

@@ -176,7 +176,7 @@ impl Underway {
         let Some(companion) = &self.companion else { return Ok(()) };
         let introduced = companion.introduce(self.starting.pidfd());
         introduced.map_err(|errno| {
-            let cause = if errno.0 == libc::ENOSYS { Cause::NoPidfds } else { Cause::Unknown };
+            let cause = if errno.0 == libc::ENOSYS { Cause::NoPidfd } else { Cause::Unknown };
             Error::new("companion", format!("of process {}", self.starting.pid()), errno, cause)
         })
     }

@@ -159,9 +159,9 @@ fn probe_and_the_kernel_agree() {
         let expected = match (alone, with_user) {
             (Ok(_), _) => nsiso::Answer::Yes,
             (Err(_), Ok(_)) => nsiso::Answer::WithUser,
-            (Err(_), Err(refused)) => nsiso::Answer::No(refused.cause()),
+            (Err(_), Err(refused)) => nsiso::Answer::No(refused),
         };
-        assert_eq!(answer, expected, "{kind}");
+        assert_eq!(*answer, expected, "{kind}");
     }
 }
 
@@ -174,4 +174,21 @@ fn handles_cross_threads() {
     check::<nsiso::Plan>();
     check::<nsiso::Error>();
     check::<nsiso::Probe>();
+}
+
+#[test]
+fn the_first_process_of_a_namespace_ends_though_others_in_it_were_let_go() {
+    for waits in [false, true] {
+        let first =
+            Spec::new().unshare(Kind::User | Kind::Pid).spawn(&Command::new("sleep").arg("600")).unwrap();
+        let inside = Spec::new().join_process(first.id(), Kind::User | Kind::Pid);
+        // Its zombie is this process's to reap, and pid 1 waits for that.
+        drop(inside.spawn(&Command::new("sleep").arg("600")).unwrap());
+        first.kill().unwrap();
+        if waits {
+            assert_eq!(first.wait().unwrap().signal(), Some(libc::SIGKILL));
+        } else {
+            drop(first.kill_on_drop(true));
+        }
+    }
 }

@@ -44,7 +44,7 @@ def main() -> str:
         if truth != allowed:
             wrong |= info.kind
 
-    if any(answer.with_user for answer in probe.values()):
+    if any(answer.with_user for answer in probe.kinds.values()):
         example.say("outside", "with user: in the same call as a new user namespace")
     moved = example.differing(before, nsiso.links())
     example.say("inside", f"children saw a new namespace of: {example.names(made)}")

@@ -3,7 +3,7 @@
 
 use super::map::UID_MAP;
 use super::{filter_refuses_unshare, Explain, Finding};
-use crate::caller::{CAP_SETGID, CAP_SETUID};
+use crate::caller::{CAP_SETGID, CAP_SETUID, CAP_SYS_RESOURCE};
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
 use crate::plan::{Op, Plan, Step};
@@ -68,6 +68,8 @@ pub fn open(errno: Errno) -> Finding {
     let cause = match errno.0 {
         libc::ESRCH => Cause::ProcessEnded,
         libc::EACCES => Cause::NotTraceable,
+        // Only to a pidfd: a path is not refused so.
+        libc::EPERM | libc::ENOSYS => Cause::NoPidfd,
         _ => Cause::Unknown,
     };
     cause.into()
@@ -105,6 +107,7 @@ impl Explain {
             Op::Setgroups(_) | Op::Setgid(_) | Op::Setuid(_) if errno.0 == libc::EINVAL => {
                 Cause::IdUnmapped.into()
             }
+            Op::Rlimit { .. } if errno.0 == libc::EPERM => self.no_resources(performed, op),
             Op::PrivateMounts if errno.0 == libc::EINVAL => Cause::RootNotMount.into(),
             Op::MountProc if errno.0 == libc::EPERM => match self.machine.proc_is_masked() {
                 Some(what) => Finding::with(Cause::MaskedProc, what),
@@ -177,7 +180,21 @@ impl Explain {
             libc::EPERM | libc::EACCES if is_of_ids => {
                 self.own_map(is(UID_MAP), errno).unwrap_or_else(|| self.denied(performed, op))
             }
+            libc::EACCES if self.machine.is_undumpable() => Cause::NotDumpable.into(),
+            libc::EPERM | libc::EACCES if is("oom_score_adj") => self.no_resources(performed, op),
             _ => Cause::Unknown.into(),
+        }
+    }
+
+    /// More than the caller has of what the whole machine shares.
+    fn no_resources(&self, performed: Performed<'_>, op: &Op) -> Finding {
+        let machine = &self.machine;
+        let may = machine.is_in_initial_user_namespace() && machine.has_capability(CAP_SYS_RESOURCE);
+        let is_elsewhere = performed.has_new_users(op) || performed.has_joined(Kind::User, op).is_some();
+        if may && !is_elsewhere {
+            self.denied(performed, op)
+        } else {
+            Cause::NoResourcePrivilege.into()
         }
     }
 

@@ -1,4 +1,4 @@
-//! Waiting for a child and signalling it, by pidfd where there is one.
+//! Waiting for a child and signalling it, by pidfd where there is one; and whether clone3 can start one.
 //!
 //! # Safety
 //!
@@ -20,6 +20,16 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
 /// A pidfd of this process itself.
 pub fn own_pidfd() -> Result<OwnedFd> {
     pidfd_open(getpid())
+}
+
+/// Whether clone3(2) is there (Linux 5.3) and no filter refuses it: asked for nothing, the kernel does nothing.
+pub fn clone3_answers() -> Result<()> {
+    // SAFETY: arguments of size 0, of which the kernel reads none: it starts no child by them.
+    let answer = unsafe { libc::syscall(libc::SYS_clone3, std::ptr::null::<libc::clone_args>(), 0_usize) };
+    match Errno::check(answer) {
+        Err(Errno(libc::EINVAL)) => Ok(()),
+        answer => answer.map(drop),
+    }
 }
 
 /// Sends a signal by pidfd, or where there is none by number, to a child that nobody has reaped.

@@ -36,6 +36,13 @@ def test_refusals(programs: Path, check: str, caller: str) -> None:
     run(caller, str(programs / "refuse"), check)
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("check", names_of("probe"))
+def test_probe(programs: Path, check: str, caller: str) -> None:
+    """What is said beforehand is what comes of it."""
+    run(caller, str(programs / "probe"), check)
+
+
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(
@@ -51,7 +58,7 @@ def test_life(programs: Path, program: str, check: str, caller: str, road: str) 
 def test_the_whole_interface_is_clean(programs: Path, caller: str, road: str) -> None:
     """Under the address, undefined-behaviour and leak sanitizers."""
     run(caller, str(programs / "whole.sanitized"), road)
-    for program in ("refuse", "life", "held"):
+    for program in ("refuse", "probe", "life", "held"):
         for check in names_of(program):
             run(caller, str(programs / f"{program}.sanitized"), check, road)
 

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod by_hand;
 mod joining;
 mod making;
 mod maps;
 mod mounts;
+mod probing;
 
 use nsiso::{Cause, Command, Error, Kind, Kinds, Process, Spec};
 use std::any::type_name;

@@ -127,13 +127,30 @@ def test_plan_and_probe_tell_without_doing() -> None:
     assert nsiso_says("plan", *args).stdout == f"{plan}\n"
     assert json.loads(nsiso_says("plan", "--json", *args).stdout) == [step._asdict() for step in plan]
     assert nsiso_says("plan").stdout.splitlines()[-1] == 'child: exec "true"'
+
+
+def test_probe_tells_as_a_table_and_as_data() -> None:
+    """A line for each kind and each feature, with the reason where there is one."""
     answers = nsiso.probe()
     rows = json.loads(nsiso_says("probe", "--json").stdout)
-    assert {row["kind"]: row["allowed"] for row in rows} == {
-        str(kind.name).lower(): answer.allowed for kind, answer in answers.items()
-    }
-    lines = nsiso_says("probe").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [row["kind"] for row in rows]
+    assert [row["kind"] for row in rows if "kind" in row] == [
+        answer.name for answer in answers.kinds.values()
+    ]
+    assert [row["feature"] for row in rows if "feature" in row] == list(answers.features)
+    for row, answer in zip(rows, answers.values()):
+        for key in ("allowed", "with_user", "cause", "remedy", "step", "object", "errno"):
+            assert row[key] == getattr(answer, key), row
+    assert next(row["needs"] for row in rows if row.get("feature") == "proc") == "mnt,pid"
+    kinds, _, features = nsiso_says("probe").stdout.partition("\n\n")
+    heads = ["ANSWER", "BECAUSE", "DO"]
+    for table, head, told in ((kinds, "KIND", answers.kinds), (features, "FEATURE", answers.features)):
+        first, *lines = table.splitlines()
+        assert first.split() == [head, *heads]
+        assert [line.split()[0] for line in lines] == [answer.name for answer in told.values()]
+        for line, answer in zip(lines, told.values()):
+            word = "no" if not answer.allowed else "with user" if answer.with_user else "yes"
+            assert line.split(None, 1)[1].startswith(word)
+            assert str(answer.cause or "") in line and line.endswith(answer.remedy or word)
 
 
 def test_wrong_use_of_the_others() -> None:

@@ -2,10 +2,11 @@
 
 use libc::{c_char, c_int};
 use nsiso_core::Error;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
-/// Why a call failed. Owned by the caller, who frees it; may be used by one thread at a time.
+/// Why a call failed. Owned by the caller, who frees it, unless it is borrowed from another
+/// object. May be read by many threads at once.
 pub struct nsiso_error {
     errno: c_int,
     step: CString,
@@ -29,6 +30,16 @@ impl nsiso_error {
             remedy: text(error.remedy()),
             message: text(&error.to_string()),
         }
+    }
+
+    /// Why it failed.
+    pub fn cause(&self) -> &CStr {
+        &self.cause
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &CStr {
+        &self.remedy
     }
 }
 

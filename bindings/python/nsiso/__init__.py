@@ -20,7 +20,8 @@ The documented calls, as the manual has them:
 
 ``clone`` runs a function in new namespaces, ``unshare`` moves the calling thread into new ones,
 ``setns`` into existing ones. ``links`` and ``same`` tell which namespaces a process is in, ``kinds``
-which there are, and ``probe`` which of them may be created here and why not the others.
+which there are, and ``probe`` which of them, and of the ``features`` of a spec, can be had here and why
+not the others.
 
 A failure raises :class:`Error`, an :class:`OSError` that knows the step, the object, the cause and a
 remedy; ``except PermissionError`` and its like work as usual.
@@ -28,11 +29,12 @@ remedy; ``except PermissionError`` and its like work as usual.
 
 from ._calls import clone, setns, unshare
 from ._errors import Error
-from ._inspect import Answer, KindInfo, Link, kinds, links, probe, same
+from ._inspect import KindInfo, Link, kinds, links, same
 from ._kind import NS, Kind
 from ._nsiso import VERSION
 from ._plan import Plan, Step
 from ._popen import Popen, Usage
+from ._probe import Answer, FeatureInfo, Probe, features, probe
 from ._run import check_output, run
 from ._spec import Spec
 
@@ -42,17 +44,20 @@ __all__ = [
     "NS",
     "Answer",
     "Error",
+    "FeatureInfo",
     "Kind",
     "KindInfo",
     "Link",
     "Plan",
     "Popen",
+    "Probe",
     "Spec",
     "Step",
     "Usage",
     "__version__",
     "check_output",
     "clone",
+    "features",
     "kinds",
     "links",
     "probe",

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import itertools
 import json
 import resource
 import signal
@@ -11,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Optional
 
 from ._errors import Error, one_line
-from ._inspect import Answer, probe
 from ._kind import text
 from ._popen import Popen
+from ._probe import Answer, features, probe
 from ._spec import Spec
 
 # As env(1), nohup(1) and timeout(1) have them.
@@ -47,7 +48,8 @@ _PLAN = """The plan is made without privilege, and nothing is done.
 example:
   nsiso plan --unshare user,uts --map-root --hostname box -- hostname
 """
-_PROBE = """Each kind is tried in a child that ends at once.
+_PROBE = """Each kind of namespace and each feature is tried in a child that ends at once, and which is
+started as `nsiso run` starts a command: "with user" is had together with --unshare user.
 
 example:
   nsiso probe --json
@@ -78,7 +80,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         "tell in which steps a command would be started",
         _PLAN,
     )
-    asks = _verb(verbs, "probe", "nsiso probe [--json]", "tell which namespaces can be created here", _PROBE)
+    about = "tell what can be had here, and why not the rest"
+    asks = _verb(verbs, "probe", "nsiso probe [--json]", about, _PROBE)
     for verb in (run, plan):
         _add_spec(verb)
         verb.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -126,25 +129,39 @@ def _plan(parser: _Parser, given: dict[str, Any]) -> int:
 
 
 def _probe(as_data: bool) -> int:
-    answers = probe().values()
+    found = probe()
+    kinds, others = found.kinds.values(), found.features.values()
     if as_data:
-        rows = [
-            {"kind": text(answer.kind), **{key: getattr(answer, key) for key in _ANSWER}}
-            for answer in answers
-        ]
+        needs = {feature.name: text(feature.needs) for feature in features()}
+        rows: list[dict[str, Any]] = [{"kind": answer.name, **_data(answer)} for answer in kinds]
+        rows += [{"feature": name, "needs": needs[name], **_data(found[name])} for name in found.features]
         print(json.dumps(rows, indent=2), flush=True)
     else:
-        print("\n".join(f"{text(answer.kind):8}{_told(answer)}" for answer in answers), flush=True)
+        kind_rows = [("KIND", *_HEADS), *map(_row, kinds)]
+        print(_table([*kind_rows, (), ("FEATURE", *_HEADS), *map(_row, others)]), flush=True)
     return 0
 
 
-_ANSWER = ("allowed", "with_user", "cause", "remedy")
+_HEADS = ("ANSWER", "BECAUSE", "DO")
+_ANSWER = ("allowed", "with_user", "cause", "remedy", "step", "object", "errno")
 
 
-def _told(answer: Answer) -> str:
+def _data(answer: Answer) -> dict[str, Any]:
+    return {key: getattr(answer, key) for key in _ANSWER}
+
+
+def _row(answer: Answer) -> tuple[str, ...]:
     if answer.allowed:
-        return "with a new user namespace" if answer.with_user else "yes"
-    return f"no: {answer.cause}: {answer.remedy}" if answer.cause else "no"
+        return answer.name, "with user" if answer.with_user else "yes"
+    where = f"{answer.step} {answer.object}".strip()
+    return answer.name, "no", f"{answer.cause} ({where})", answer.remedy or ""
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Lay columns out as wide as they must be, the last one as it is."""
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
 
 
 def _refused(error: Error) -> int:

@@ -1,8 +1,7 @@
-"""What is there: kinds, a process's links, and what may be created."""
+"""What is there: kinds, and a process's links."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Optional, Union
+from typing import Literal, Union
 
 from . import _nsiso
 from ._kind import Kind
@@ -37,21 +36,6 @@ class Link:
         return f"{_NAMES[self.kind]}:[{self.inode}]"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Whether namespaces of a kind can be created.
-
-    ``allowed``: they can, as the caller is or (then ``with_user`` is true) together with a new user
-    namespace. Otherwise ``cause`` says why not and ``remedy`` what to do.
-    """
-
-    kind: Kind
-    allowed: bool
-    with_user: bool
-    cause: Optional[str]
-    remedy: Optional[str]
-
-
 def kinds() -> tuple[KindInfo, ...]:
     """Tell which kinds of namespace Linux has, in the order in which it got them."""
     return _KINDS
@@ -76,14 +60,6 @@ def same(a: Pid, b: Pid, kind: Kind) -> bool:
     :raises ValueError: *kind* is not exactly one kind.
     """
     return _nsiso.same(_number(a), _number(b), kind)
-
-
-def probe() -> Mapping[Kind, Answer]:
-    """Try which kinds of namespace can be created here, each in a throw-away child.
-
-    :raises Error: EAGAIN or ENOMEM, no child could be started at all.
-    """
-    return {Kind(row[0]): Answer(Kind(row[0]), *row[1:]) for row in _nsiso.probe()}
 
 
 def _number(pid: Pid) -> int:

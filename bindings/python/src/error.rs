@@ -3,20 +3,27 @@
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 
-/// Makes the exception; if that fails, the failure itself.
-pub fn to_python(py: Python<'_>, error: &nsiso::Error) -> PyErr {
-    let words = (
+/// The arguments of `nsiso.Error`: errno, all of it in one line, step, object, cause, remedy.
+pub type ErrorRow = (i32, String, String, String, &'static str, &'static str);
+
+/// What makes the exception.
+pub fn row(error: &nsiso::Error) -> ErrorRow {
+    (
         error.errno(),
         error.to_string(),
-        error.step(),
-        error.object(),
+        error.step().to_owned(),
+        error.object().to_owned(),
         error.cause().as_str(),
         error.remedy(),
-    );
+    )
+}
+
+/// Makes the exception; if that fails, the failure itself.
+pub fn to_python(py: Python<'_>, error: &nsiso::Error) -> PyErr {
     let made = py
         .import("nsiso._errors")
         .and_then(|module| module.getattr("Error"))
-        .and_then(|class| class.call1(words));
+        .and_then(|class| class.call1(row(error)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(failure) => failure,

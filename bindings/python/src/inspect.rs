@@ -1,14 +1,16 @@
 //! The tables and links for Python, as plain tuples: `nsiso` makes records of them.
 
-use crate::error::to_python;
+use crate::error::{row, to_python, ErrorRow};
 use nsiso::inspect::Pid;
-use nsiso::{Answer, Kind};
+use nsiso::{Answer, Feature, Kind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 type KindRow = (u32, &'static str, &'static str, &'static str, &'static str);
 type LinkRow = (&'static str, u32, u64, u64);
-type ProbeRow = (u32, bool, bool, Option<&'static str>, Option<&'static str>);
+type FeatureRow = (&'static str, &'static str, u32);
+/// Whether, whether only with a user namespace, and the error.
+type AnswerRow = (bool, bool, Option<ErrorRow>);
 
 /// The kinds: flag, name, name of the flag, first kernel, what it isolates.
 #[pyfunction]
@@ -32,17 +34,24 @@ pub fn same(py: Python<'_>, a: i32, b: i32, kind: u32) -> PyResult<bool> {
     py.detach(|| nsiso::inspect::same(of(a), of(b), kind)).map_err(|error| to_python(py, &error))
 }
 
-/// What may be created: kind, whether, whether only with a user namespace, cause, remedy.
+/// The features: name, what one gets by it, the kinds that it needs.
 #[pyfunction]
-pub fn probe(py: Python<'_>) -> PyResult<Vec<ProbeRow>> {
+pub fn features() -> Vec<FeatureRow> {
+    let row = |feature: &Feature| (feature.name(), feature.about(), feature.needs().bits());
+    Feature::ALL.iter().map(row).collect()
+}
+
+/// What can be had: an answer for each kind, and one for each feature.
+#[pyfunction]
+#[allow(clippy::type_complexity)] // Two tables.
+pub fn probe(py: Python<'_>) -> PyResult<(Vec<(u32, AnswerRow)>, Vec<(&'static str, AnswerRow)>)> {
     let probe = py.detach(nsiso::probe).map_err(|error| to_python(py, &error))?;
-    let row = |(kind, answer): (Kind, Answer)| match answer {
-        Answer::Yes => (kind.flag(), true, false, None, None),
-        Answer::WithUser => (kind.flag(), true, true, None, None),
-        Answer::No(cause) => (kind.flag(), false, false, Some(cause.as_str()), Some(cause.remedy())),
-        _ => (kind.flag(), false, false, None, None),
-    };
-    Ok(probe.kinds().map(row).collect())
+    let answer =
+        |answer: &Answer| (answer.is_allowed(), *answer == Answer::WithUser, answer.refusal().map(row));
+    Ok((
+        probe.kinds().map(|(kind, of)| (kind.flag(), answer(of))).collect(),
+        probe.features().map(|(feature, of)| (feature.name(), answer(of))).collect(),
+    ))
 }
 
 fn of(pid: i32) -> Pid {

@@ -18,7 +18,7 @@ mod _nsiso {
     #[pymodule_export]
     use crate::fork::clone;
     #[pymodule_export]
-    use crate::inspect::{kinds, links, probe, same};
+    use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
     use crate::spawn::Process;
     #[pymodule_export]
