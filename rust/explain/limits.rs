@@ -5,11 +5,9 @@ use super::Finding;
 use crate::caller::Machine;
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
-use crate::sys::birth::{Birth, Order};
-use crate::sys::start::{self, Met, Wiring};
-use crate::sys::{process, Errno};
+use crate::sys::start::{self, Wiring};
+use crate::sys::Errno;
 use nsiso_child::{Op, Outcome};
-use std::sync::Arc;
 
 /// What a new user namespace begins with: as good as none.
 const NO_LIMIT: u64 = i32::MAX as u64;
@@ -57,11 +55,7 @@ fn tried(kinds: Kinds) -> Option<Errno> {
     fn program<'a>(kinds: &'a Kinds, _: &Wiring) -> Vec<Op<'a>> {
         vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
     }
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[], cgroup: None };
-    let mut child = start::start(Arc::new(kinds), program, order).ok()?;
-    while child.meet(None, &mut || true).ok()? != Met::Gone {}
-    let (outcome, pid, _) = child.finish();
-    while process::wait(pid, 0) == Err(Errno(libc::EINTR)) {}
+    let outcome = start::attempt(kinds, program).ok()?;
     match outcome {
         Outcome::Failed { errno, .. } => Some(Errno(errno)),
         _ => None,

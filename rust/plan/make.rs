@@ -15,6 +15,7 @@ use crate::subid::{self, Ids};
 use crate::sys::birth::{knows_cgroups, Birth};
 use crate::sys::ns::nstype;
 use crate::sys::process::{getegid, geteuid, securebits};
+use crate::sys::time::exec_enters_namespace;
 use crate::sys::Errno;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -77,7 +78,7 @@ fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
     match job {
         Job::Function(_) => Birth::Fork,
         Job::Command(_) if spec.own_memory => Birth::Copy,
-        Job::Command(_) if changes_memory || joins_time || is_seen(joined) => {
+        Job::Command(_) if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
             let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
             if stays_itself {
                 Birth::Apart
@@ -87,6 +88,11 @@ fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
         }
         Job::Command(_) => Birth::Share,
     }
+}
+
+/// Whether only a child of the process that makes its time namespace will be in it.
+fn forks_for_time(spec: &Spec) -> bool {
+    spec.unshare.contains(Kind::Time) && !exec_enters_namespace()
 }
 
 /// Whether the child is among strangers before it executes: who has its number may be allowed to trace it.
@@ -99,9 +105,10 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
     // The root of a cgroup namespace is the group that its first process is in.
     let after_placing = if spec.cgroups.is_empty() { Kinds::NONE } else { spec.unshare & Kind::Cgroup };
     let new = spec.unshare - Kind::Time - after_placing;
-    // libc's fork makes no namespaces, and a program that is executed loses its power over those it is born in:
-    // there the process makes them itself.
-    let at_birth = spec.joins.is_empty() && matches!(birth, Birth::Share | Birth::Copy);
+    // libc's fork makes no namespaces, a program that is executed loses its power over those it is born in, and
+    // pid 1 makes no siblings: there the process makes them itself.
+    let at_birth =
+        spec.joins.is_empty() && matches!(birth, Birth::Share | Birth::Copy) && !forks_for_time(spec);
     if at_birth {
         ops.push(Op::Clone { kinds: new, group: birthplace(spec, birth) });
         score(spec, ops);
@@ -164,11 +171,15 @@ fn cgroups(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
     }
 }
 
-/// A process that unshared its time namespace enters it when it executes, and its children at once, if they do not
-/// share its memory: a function, which executes nothing, is such a child.
+/// A process that unshared its time namespace enters it when it executes (Linux 6.2), and its children at once, if they
+/// do not share its memory: a function, which executes nothing, is such a child.
 fn new_time_and_fork(spec: &Spec, birth: Birth, fork: Option<Kinds>, is_seen: bool, ops: &mut Vec<Op>) {
     let time = spec.unshare & Kind::Time;
-    let of_parent = birth == Birth::Fork || birth == Birth::Apart && fork.is_some();
+    let of_parent = match birth {
+        Birth::Share => false,
+        Birth::Fork => true,
+        Birth::Apart | Birth::Copy => fork.is_some() || forks_for_time(spec),
+    };
     let fork = if time.is_empty() || !of_parent { fork } else { Some(fork.unwrap_or_default()) };
     if !time.is_empty() && of_parent {
         ops.push(Op::Unshare(time));

@@ -16,6 +16,7 @@ use super::detour::Detour;
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
 use super::{copy, fd, process, program_file, Errno, Result};
+use crate::kind::Kinds;
 use libc::pid_t;
 use nsiso_child::report::{GONE, RUNNING, WAITING};
 use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER};
@@ -105,6 +106,19 @@ pub fn start<T: Any + Send + Sync>(
     }
     // There are no files in memory, or nobody may execute them: in a copy the same comes of it.
     start_by(None, owner, program, Order { birth: Birth::Copy, ..order })
+}
+
+/// What comes of a child that performs this and ends: a throw-away one, to ask the kernel with.
+pub fn attempt<T: Any + Send + Sync>(
+    owner: T,
+    program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
+) -> Result<Outcome> {
+    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[], cgroup: None };
+    let mut child = start(Arc::new(owner), program, order)?;
+    while child.meet(None, &mut || true)? != Met::Gone {}
+    let (outcome, pid, _) = child.finish();
+    reap(pid);
+    Ok(outcome)
 }
 
 fn start_by<T: Any + Send + Sync>(
