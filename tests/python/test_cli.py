@@ -24,7 +24,7 @@ def nsiso_says(*args: str, **options: object) -> "subprocess.CompletedProcess[st
 
 
 def test_every_option_of_a_spec_is_one_of_the_shell() -> None:
-    """By the same name, but for loopback, which is up unless it is not wanted, and for what is a program's own."""
+    """By the same name, but for loopback, which is up if wanted at all, and for what is a program's own."""
     options = [field.name for field in fields(nsiso.Spec)]
     # A shell has no use for descriptors that the command line holds.
     options.remove("keep_namespaces")

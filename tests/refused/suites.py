@@ -1,6 +1,6 @@
 """Which tests fail where system calls are refused, and are these exactly the ones that have no other road?
 
-usage: suites.py REFUSE ARTIFACTS     `run` calls it: REFUSE is refuse.c compiled, ARTIFACTS what cargo says it built
+usage: suites.py REFUSE ARTIFACTS     `run` calls it: REFUSE is refuse.c compiled, ARTIFACTS what cargo has built
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PIDFD = "pidfd_open,pidfd_send_signal,pidfd_getfd"
 MOUNT = "open_tree,move_mount,fsopen,fsconfig,fsmount,fspick,mount_setattr,openat2"
 
-# What is refused, and how. libc's threads would not start with EPERM to its own clone3; before Linux 5.4 waitid
-# says EINVAL to a kind that it does not know, and no filter tells the kinds apart.
+# What is refused, and how. libc's threads would not start with EPERM to its own clone3; before Linux 5.4
+# waitid says EINVAL to a kind that it does not know, and no filter tells the kinds apart.
 ROWS = [
     ("ENOSYS", "clone3"),
     ("EPERM", "clone3:program"),
@@ -75,8 +75,8 @@ POWERLESS = [
     "no_child_allocates_whatever_it_is_told_to_do",
 ]
 
-# The C functions' own promises, which are in a library as libc is: so no filter that tells the two apart. One run
-# as root takes on both parts.
+# The C functions' own promises, which are in a library as libc is: so no filter that tells the two apart. One
+# run as root takes on both parts.
 SPECIAL = ["-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider", "tests/contract/test_special.py"]
 SPECIAL_ROWS = [("ENOSYS", "clone3"), ("EPERM", PIDFD), ("EPERM", "close_range")]
 
@@ -94,9 +94,9 @@ def suites(artifacts: Path) -> Iterator[Suite]:
     """All that cargo built of the core, but those left out."""
     for line in artifacts.read_text().splitlines():
         artifact = json.loads(line)
-        if artifact.get("executable") and artifact["profile"]["test"]:
-            if artifact["target"]["name"] not in LEFT_OUT:
-                yield Suite(artifact["target"]["name"], artifact["executable"])
+        is_test = artifact.get("executable") and artifact["profile"]["test"]
+        if is_test and artifact["target"]["name"] not in LEFT_OUT:
+            yield Suite(artifact["target"]["name"], artifact["executable"])
 
 
 def under(refuse: str, error: str, calls: str, user: str, command: list[str]) -> tuple[int, str]:
@@ -120,7 +120,7 @@ def under(refuse: str, error: str, calls: str, user: str, command: list[str]) ->
 
 
 class Run(NamedTuple):
-    """What a suite's output says: each test's verdict, what those that failed said, how many there should be."""
+    """What a suite's output says: each test's verdict, the words of those that failed, how many there are."""
 
     verdicts: dict[str, str]
     words: dict[str, str]

@@ -58,8 +58,7 @@ impl From<&Probe> for nsiso_probe {
 /// Returns 0, or: -EAGAIN, -ENOMEM, -EMFILE or -ENFILE something is short, and nothing can be
 /// said; -EINVAL a NULL or an unknown flag. MT-Safe; the caller's own namespaces, signals and
 /// descriptors stay as they are. Takes some milliseconds, and more where the caller's memory is
-/// large: "uid" and its like cost a copy of it, as in nsiso_spawn. Needs no privilege. First
-/// kernel: any. The answers are the present ones: limits, profiles and the caller's
+/// large: "own_memory" costs a copy of it, as in nsiso_spawn. Needs no privilege. First kernel: any. The answers are the present ones: limits, profiles and the caller's
 /// capabilities may change.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_probe_new(

@@ -119,7 +119,7 @@ def probe() -> Probe:
     ``probe()[Kind.NET]`` answers for a new net namespace, with ``lo`` up as a spec has it;
     ``probe()["map_auto"]`` for a feature, together with the namespaces that it needs. The answers are the
     present ones: limits, profiles and the caller's capabilities may change. Takes some milliseconds, and more
-    where the caller is large: other ids and a memory of its own cost a copy of it.
+    where the caller is large: a memory of its own costs a copy of it.
 
     :raises Error: EAGAIN, ENOMEM, EMFILE or ENFILE, something is short, and nothing can be said.
     """

@@ -52,7 +52,8 @@ pub unsafe extern "C" fn nsiso_spec_umask(
 ///
 /// Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. A process of it needs CAP_SETUID in its user
 /// namespace, which it has in a new one that maps the id; an id that is not mapped is -EINVAL at the
-/// start. It is started from a copy of the caller, as with nsiso_spec_own_memory. See setresuid(2).
+/// start. It gets ready in a memory of its own, so that the caller's stays one that may be dumped. See
+/// setresuid(2).
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_spec_uid(
     spec: *mut nsiso_spec,
