@@ -1,6 +1,6 @@
 """Which tests fail where system calls are refused, and are these exactly the ones that have no other road?
 
-usage: suites.py REFUSE ARTIFACTS     `run` calls it: REFUSE is refuse.c compiled, ARTIFACTS what cargo has built
+usage: suites.py REFUSE ARTIFACTS     `run` calls it: REFUSE is refuse.c compiled, ARTIFACTS what cargo built
 """
 
 from __future__ import annotations
