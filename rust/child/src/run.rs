@@ -15,6 +15,10 @@ use crate::stub::CloneFn;
 use crate::{descriptors, privilege, signals};
 use core::ffi::{c_int, c_void, CStr};
 
+/// How often, and how long in seconds and nanoseconds, the kernel is given time to clean up: 100 ms in all.
+const TEARDOWN_TRIES: u32 = 20;
+static TEARDOWN_PAUSE: [i64; 2] = [0, 5_000_000];
+
 /// Exit status of a child whose set-up failed; what failed is in the report.
 const SETUP_FAILED: c_int = 127;
 
@@ -38,7 +42,7 @@ pub(crate) fn run_from(place: &Place<'_>) -> ! {
 
 fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
     match *op {
-        Op::Unshare { flags } => act(linux::SYS_unshare, [flags as usize, 0, 0, 0, 0]),
+        Op::Unshare { flags } => unshare(flags),
         Op::Setns { namespaces } => join(namespaces),
         Op::Fork { flags, stack } => process::fork(flags, stack, place),
         Op::Await { gate, parent, writing } => process::wait_for_parent([gate, parent, writing], place),
@@ -88,6 +92,22 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
             act(linux::SYS_execveat, [fd as usize, nothing, argv.address(), no_environment, flags])
         }
         Op::Exit { status } => exit(status),
+    }
+}
+
+/// Tries again for a moment where a limit on net namespaces is reached: those that have ended count until the kernel
+/// has cleaned up after them.
+fn unshare(flags: u32) -> Step {
+    let mut left = TEARDOWN_TRIES;
+    loop {
+        match act(linux::SYS_unshare, [flags as usize, 0, 0, 0, 0]) {
+            Err(linux::ENOSPC) if flags & linux::CLONE_NEWNET as u32 != 0 && left > 0 => {
+                left -= 1;
+                let pause = core::ptr::addr_of!(TEARDOWN_PAUSE) as usize;
+                act(linux::SYS_nanosleep, [pause, 0, 0, 0, 0])?;
+            }
+            answer => return answer,
+        }
     }
 }
 
