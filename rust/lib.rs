@@ -37,10 +37,12 @@ mod kind;
 mod plan;
 mod probe;
 mod process;
+mod relay;
 mod spawn;
 mod spec;
 mod subid;
 mod sys;
+mod terminal;
 
 pub use calls::{creation_error, setns, unshare};
 pub use cancel::Cancel;
@@ -55,6 +57,7 @@ pub use probe::{probe, Answer, Probe};
 pub use process::{ExitStatus, Process, Usage};
 pub use spawn::Held;
 pub use spec::{Offset, Spec};
+pub use terminal::Terminal;
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

@@ -14,6 +14,7 @@ use crate::process::{reap_detached, Process};
 use crate::spec::Target;
 use crate::sys::start::{self, Met, Order, Starting, Wiring};
 use crate::sys::{fd, process, Errno};
+use crate::terminal::{self, Pair};
 use nsiso_child as child;
 use nsiso_child::Outcome;
 use std::fs::File;
@@ -87,6 +88,8 @@ struct Underway {
     prepared: Arc<Prepared>,
     starting: Starting,
     companion: Option<Running>,
+    /// The caller's side of the command's own terminal.
+    terminal: Option<OwnedFd>,
     /// How often the child has waited and was released.
     met: usize,
     deadline: Option<Instant>,
@@ -104,26 +107,31 @@ struct Prepared {
     _opened: Vec<OwnedFd>,
     moves: Vec<Move>,
     close: Vec<(u32, u32)>,
+    /// The number of the command's side, among the plan's descriptors.
+    terminal: RawFd,
 }
 
 impl Underway {
-    fn start(plan: Plan) -> Result<Underway> {
+    fn start(mut plan: Plan) -> Result<Underway> {
         reap_detached();
         let timeout = plan.timeout;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let cloned = |op: &Op| if let Op::Clone { kinds } = op { Some(*kinds) } else { None };
         let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
         let awaits = plan.ops.iter().any(is_meeting);
+        let has_terminal = plan.ops.iter().any(|op| matches!(op, Op::OwnTerminal));
+        let pair = has_terminal.then(|| terminal::open(&mut plan.descriptors)).transpose()?;
+        let (terminal, peer) = pair.map_or((None, -1), |Pair { master, peer }| (Some(master), peer));
         let taken: Vec<RawFd> = plan.descriptors.iter().map(|(_, to)| *to).collect();
         let order = Order { kinds, awaits, birth: plan.birth, taken: &taken };
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
-        let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
+        let prepared = Arc::new(Prepared::new(plan, companion.as_ref(), peer)?);
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| explain::clone(kinds, errno).error("clone", kinds.to_string(), errno))?;
         let armed = arm(&prepared.plan, &starting)?;
-        Ok(Underway { prepared, starting, companion, met: 0, deadline, timeout, armed })
+        Ok(Underway { prepared, starting, companion, terminal, met: 0, deadline, timeout, armed })
     }
 
     /// On to the end of the program, where the command runs.
@@ -218,7 +226,7 @@ impl Underway {
     /// What has come of it: a running command, or the step that failed.
     fn process(self) -> Result<Process> {
         let (outcome, pid, pidfd) = self.starting.finish();
-        let process = Process::new(pid, pidfd);
+        let process = Process::new(pid, pidfd).with_terminal(self.terminal);
         let (step, errno) = match outcome {
             Outcome::Done => {
                 if let Some(companion) = self.companion {
@@ -247,7 +255,7 @@ impl Underway {
 
 impl Prepared {
     /// Opens what the plan names.
-    fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
+    fn new(plan: Plan, companion: Option<&Running>, terminal: RawFd) -> Result<Prepared> {
         let (mut joins, mut opened) = (Vec::new(), Vec::new());
         for step in plan.steps() {
             if let Op::Join { target, .. } = step.op() {
@@ -260,12 +268,12 @@ impl Prepared {
         let (copies, moves) = place(&plan.descriptors)?;
         opened.extend(copies);
         let close = gaps(&plan.descriptors);
-        Ok(Prepared { plan, joins, _opened: opened, moves, close })
+        Ok(Prepared { plan, joins, _opened: opened, moves, close, terminal })
     }
 
     fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
-        let Prepared { plan, joins, moves, close, .. } = self;
-        plan.program(&Runtime { wiring: *wiring, joins, moves, close })
+        let Prepared { plan, joins, moves, close, terminal, .. } = self;
+        plan.program(&Runtime { wiring: *wiring, joins, moves, close, terminal: *terminal })
     }
 }
 

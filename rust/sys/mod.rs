@@ -12,6 +12,7 @@ pub mod program_file;
 pub mod signals;
 pub mod stack;
 pub mod start;
+pub mod terminal;
 
 pub use crate::errno::Errno;
 

@@ -23,9 +23,10 @@ MAY_USE = {
     "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
-    "spec": WORDS | {"cancel", "caps", "command", "plan", "process", "spawn", "sys"},
+    "terminal": WORDS | {"command", "sys"},
+    "spec": WORDS | {"cancel", "caps", "command", "plan", "process", "spawn", "sys", "terminal"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
-    "plan": WORDS | {"caller", "cancel", "caps", "command", "companion", "spec", "subid", "sys"},
+    "plan": WORDS | {"caller", "cancel", "caps", "command", "companion", "spec", "subid", "sys", "terminal"},
     "idmap_writer": WORDS | {"command", "spec", "subid", "sys"},
     "spawn": WORDS
     | {
@@ -39,8 +40,10 @@ MAY_USE = {
         "process",
         "spec",
         "sys",
+        "terminal",
     },
     "process": WORDS | {"sys"},
+    "relay": WORDS | {"process", "sys"},
     "explain": WORDS | {"caller", "plan", "sys"},
     "probe": WORDS | {"explain", "sys"},
     "calls": WORDS | {"explain", "sys"},

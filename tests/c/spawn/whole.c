@@ -82,7 +82,7 @@ static void contain(void)
     ok(nsiso_spec_map_root(spec, &error));
     ok(nsiso_spec_init(spec, &error));
     ok(nsiso_spec_kill_with_parent(spec, &error));
-    ok(nsiso_spec_share_terminal(spec, &error));
+    ok(nsiso_spec_terminal(spec, NSISO_TERMINAL_SHARE, &error));
     ok(nsiso_spec_capabilities(spec, "CAP_SYS_ADMIN,net_raw", &error));
     refused(EINVAL, "capabilities", nsiso_spec_capabilities(spec, "everything", &error));
     refused(EINVAL, "nsiso_spec_capabilities", nsiso_spec_capabilities(spec, NULL, &error));
