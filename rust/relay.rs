@@ -40,8 +40,8 @@ impl Process {
         self.relay_while(input, output, &mut || true)?.map_or_else(|| self.wait(), Ok)
     }
 
-    /// As [`Process::relay`]; after each signal that this thread handles meanwhile, `go_on` is asked, and
-    /// `None` is given when it says no.
+    /// As [`Process::relay`]; after each signal that this thread handles meanwhile, and at least every tenth of a
+    /// second, `go_on` is asked, and `None` is given when it says no.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Process {
             input_ended: false,
             told_in: None,
         };
-        relay.run(self, go_on)
+        relay.run(self, &mut Host { go_on, asked: Instant::now() })
     }
 }
 
@@ -109,16 +109,14 @@ struct Relay<'a> {
 
 impl Relay<'_> {
     /// `None` when the caller does not go on.
-    fn run(&mut self, process: &Process, go_on: &mut dyn FnMut() -> bool) -> Result<Option<ExitStatus>> {
+    fn run(&mut self, process: &Process, host: &mut Host<'_>) -> Result<Option<ExitStatus>> {
         loop {
             let ended = process.poll();
             if !matches!(ended, Ok(None)) {
-                return if self.finish(go_on)? { ended } else { Ok(None) };
+                return if self.finish(host)? { ended } else { Ok(None) };
             }
-            match self.step(process.pidfd()) {
-                Err(error) if error.errno() != libc::EINTR => return Err(error),
-                Err(_) if !go_on() => return Ok(None),
-                _ => {}
+            if !host.goes_on(self.step(process.pidfd()))? {
+                return Ok(None);
             }
         }
     }
@@ -153,16 +151,14 @@ impl Relay<'_> {
     }
 
     /// Passes on what an ended process has written last; false when the caller does not go on.
-    fn finish(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<bool> {
+    fn finish(&mut self, host: &mut Host<'_>) -> Result<bool> {
         let mut left = LAST;
         loop {
             while !self.to_outside.is_empty() {
                 let mut polls = [watched(self.output.fd.as_fd(), false, true)];
                 let polled = fd::poll(&mut polls, TICK).map_err(|errno| self.output.refused(errno));
-                match polled.and_then(|()| self.write_output(polls[0].revents)) {
-                    Err(error) if error.errno() != libc::EINTR => return Err(error),
-                    Err(_) if !go_on() => return Ok(false),
-                    _ => {}
+                if !host.goes_on(polled.and_then(|()| self.write_output(polls[0].revents)))? {
+                    return Ok(false);
                 }
             }
             if left == 0 {
@@ -225,6 +221,29 @@ impl Relay<'_> {
         }
         self.told_in = Some(reads_lines);
         Ok(())
+    }
+}
+
+/// Who relays, and when it was asked last whether it goes on.
+struct Host<'a> {
+    go_on: &'a mut dyn FnMut() -> bool,
+    asked: Instant,
+}
+
+impl Host<'_> {
+    /// Asks after a signal; and at times anyway, for one that came between two system calls has ended neither.
+    fn goes_on(&mut self, done: Result<()>) -> Result<bool> {
+        match done {
+            Err(error) if error.errno() == libc::EINTR => {}
+            done => {
+                done?;
+                if self.asked.elapsed() < TICK {
+                    return Ok(true);
+                }
+            }
+        }
+        self.asked = Instant::now();
+        Ok((self.go_on)())
     }
 }
 

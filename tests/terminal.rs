@@ -4,8 +4,10 @@
 
 use nsiso::{Command, Kind, Spec, Terminal};
 use std::fs::File;
-use std::io::{pipe, Read, Write};
+use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,10 +19,15 @@ fn shell(line: &str) -> Command {
     Command::new("sh").args(["-c", line])
 }
 
+/// What is written to one end is read at the other.
+fn pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
 /// What a relayed command writes when this is all that is typed, once it has set these modes; and its wait status.
 fn relayed(spec: &Spec, modes: &str, line: &str, typed: &[u8]) -> (String, i32) {
     let process = spec.spawn(&shell(&format!("stty {modes}; echo ready; {line}"))).unwrap();
-    let ((input, mut keys), (mut screen, output)) = (pipe().unwrap(), pipe().unwrap());
+    let ((input, mut keys), (mut screen, output)) = (pair(), pair());
     thread::scope(|scope| {
         let relay = scope.spawn(move || process.relay(input, output).unwrap().into_raw());
         let mut text = Vec::new();
@@ -37,24 +44,32 @@ fn relayed(spec: &Spec, modes: &str, line: &str, typed: &[u8]) -> (String, i32) 
     })
 }
 
+/// A line for each.
+fn numbers(range: Range<u32>) -> String {
+    range.fold(String::new(), |text, number| text + &number.to_string() + "\n")
+}
+
 #[test]
 fn it_controls_a_session_of_the_commands_own() {
-    let line = "tty <&0 >&2; tty <&1; tty <&2; : >/dev/tty && echo controls; ps -o sid= -p $$ | grep -qw $$";
+    let line = "tty <&0 >&2; tty <&1; tty <&2; : >/dev/tty && echo controls; \
+                ps -o sid= -p $$ | grep -qw $$ && ! ls -l /proc/$$/fd | grep ptmx && echo alone";
     let (text, status) = relayed(&own(), "-echo", line, b"");
     let mut lines: Vec<&str> = text.lines().collect();
-    assert_eq!((lines.pop(), status), (Some("controls"), 0), "{text}");
+    assert_eq!((lines.pop(), status), (Some("alone"), 0), "{text}");
+    assert_eq!(lines.pop(), Some("controls"));
     assert!(lines.len() == 3 && lines.iter().all(|line| *line == lines[0] && line.starts_with("/dev/pts/")));
 }
 
 #[test]
 fn what_the_command_sets_itself_stays() {
-    let (mut read, write) = pipe().unwrap();
-    let command = shell("test -t 0 && test -t 2 && ! test -t 1 && echo a pipe").fd(OwnedFd::from(write), 1);
+    let (mut read, write) = pair();
+    let command =
+        shell("test -t 0 && test -t 2 && ! test -t 1 && echo no terminal").fd(OwnedFd::from(write), 1);
     let process = own().spawn(&command).unwrap();
     drop(command);
     let mut text = String::new();
     read.read_to_string(&mut text).unwrap();
-    assert_eq!((text.as_str(), process.wait().unwrap().code()), ("a pipe\n", Some(0)));
+    assert_eq!((text.as_str(), process.wait().unwrap().code()), ("no terminal\n", Some(0)));
     let all = shell("true").null(0).null(1).null(2);
     let refused = own().spawn(&all).unwrap_err();
     assert!(refused.to_string().contains("leaves none to a terminal of its own"), "{refused}");
@@ -84,7 +99,7 @@ fn the_masters_side_is_the_callers() {
 
 #[test]
 fn no_output_is_lost_and_the_status_is_the_true_one() {
-    let numbers: String = (1..=20000).map(|number| format!("{number}\n")).collect();
+    let numbers = numbers(1..20001);
     for _ in 0..20 {
         let (text, status) = relayed(&own(), "-echo", "seq 20000; kill -9 $$", b"");
         assert_eq!(status, libc::SIGKILL);
@@ -107,7 +122,7 @@ fn the_end_of_input_is_typed() {
 
 #[test]
 fn more_than_the_terminal_holds_goes_both_ways() {
-    let typed: String = (0..20000).map(|number| format!("{number}\n")).collect();
+    let typed = numbers(0..20000);
     // It reads late, and writes while it is written to.
     let line = format!("sleep 0.3; head -c {}", typed.len());
     let (text, status) = relayed(&own(), "raw -echo", &line, typed.as_bytes());
@@ -138,7 +153,7 @@ fn only_a_terminal_of_its_own_can_be_relayed_and_by_one() {
     assert_eq!(plain.relay(0, 1).unwrap_err().errno(), libc::ENOTTY);
     let process = own().spawn(&Command::new("cat")).unwrap().kill_on_drop(true);
     assert_eq!(process.relay(-1, 1).unwrap_err().errno(), libc::EBADF);
-    let ((input, keys), (_screen, output)) = (pipe().unwrap(), pipe().unwrap());
+    let ((input, keys), (_screen, output)) = (pair(), pair());
     thread::scope(|scope| {
         let first = scope.spawn(|| process.relay(input, output.as_fd()));
         thread::sleep(Duration::from_millis(300));
@@ -155,7 +170,7 @@ fn only_a_terminal_of_its_own_can_be_relayed_and_by_one() {
 #[test]
 fn a_reader_that_has_gone_is_an_error_and_the_process_runs_on() {
     let process = own().spawn(&shell("echo hello; sleep 600")).unwrap().kill_on_drop(true);
-    let ((input, _keys), (screen, output)) = (pipe().unwrap(), pipe().unwrap());
+    let ((input, _keys), (screen, output)) = (pair(), pair());
     drop(screen);
     assert_eq!(process.relay(input, output).unwrap_err().errno(), libc::EPIPE);
     assert_eq!(process.poll().unwrap(), None);

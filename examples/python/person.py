@@ -34,7 +34,7 @@ class Person:
         )
 
     def type(self, keys: str) -> None:
-        """Type these keys; Ctrl-C is "\\x03"."""
+        """Type these keys; Ctrl with a letter is the letter's number in the alphabet."""
         os.write(self.hand, keys.encode())
 
     def see(self, text: str, patience: float = PATIENCE) -> None:

@@ -119,7 +119,12 @@ def _run(parser: _Parser, given: dict[str, Any]) -> int:
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: child.send_signal(number))
-    status = child.wait() if child.terminal is None else child.relay()
+    try:
+        status = child.wait() if child.terminal is None else child.relay()
+    except Error:
+        # As pid 1 it would outlive its terminal.
+        child.kill()
+        raise
     return status if status >= 0 else SIGNALLED - status
 
 

@@ -186,7 +186,7 @@ class Popen(subprocess.Popen[AnyStr]):
         return None if self._process is None else self._process.terminal
 
     def relay(self, input: "Union[int, HasFileno]" = 0, output: "Union[int, HasFileno]" = 1) -> int:
-        """Connect the caller's terminal with the one that the child has of its own, until the child has ended.
+        """Connect the caller's terminal with the child's own, until the child has ended.
 
             with nsiso.Popen(["bash"], unshare="user,pid", map_root=True, terminal="own") as shell:
                 shell.relay()
@@ -199,8 +199,8 @@ class Popen(subprocess.Popen[AnyStr]):
         :param input: where keys come from: a descriptor or an object that has one.
         :param output: where the child's output goes.
         :returns: as :meth:`wait`.
-        :raises Error: ENOTTY, the child has no terminal of its own; ``BrokenPipeError``, nobody reads *output*
-            any more; EBUSY, another thread relays it. The child runs on.
+        :raises Error: ENOTTY, the child has no terminal of its own; ``BrokenPipeError``, nobody reads
+            *output* any more; EBUSY, another thread relays it. The child runs on.
         """
         process = self._process
         if process is None:

@@ -85,9 +85,12 @@ def run(
         options["stdout"] = options["stderr"] = subprocess.PIPE
     spec = options.get("spec")
     if options.get("terminal", None if spec is None else spec.terminal) == "own" and (
-        timeout is not None or any(options.get(end) == subprocess.PIPE for end in ("stdin", "stdout", "stderr"))
+        timeout is not None
+        or any(options.get(end) == subprocess.PIPE for end in ("stdin", "stdout", "stderr"))
     ):
-        raise ValueError('terminal="own" is relayed, beside which run serves no pipes and no timeout: use Popen')
+        raise ValueError(
+            'terminal="own" is relayed, beside which run serves no pipes and no timeout: use Popen'
+        )
     process: Popen[Any]
     with Popen(*args, **options) as process:
         try:

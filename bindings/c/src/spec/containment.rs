@@ -48,15 +48,15 @@ pub const NSISO_TERMINAL_OWN: c_int = 2;
 /// Says which terminal a command has.
 ///
 /// spec: is changed.
-/// which: one of
-/// - NSISO_TERMINAL_APART: in namespaces of its own it is kept from typing into the caller's terminal
-///   what runs outside (see nsiso_spec); in the caller's namespaces nothing is changed.
-/// - NSISO_TERMINAL_SHARE: the caller's, in the caller's session; it can type into it what runs outside.
-/// - NSISO_TERMINAL_OWN: a new pseudo-terminal, on its descriptors 0 to 2 but those that the command sets
-///   itself, which controls a session of its own. It begins with the window size and the settings of the
-///   first terminal on the caller's descriptors 0 to 2. Its other side stays with the caller: see
-///   nsiso_process_terminal and nsiso_process_relay.
+/// which: NSISO_TERMINAL_APART, _SHARE or _OWN.
 /// reterr: see the top of this file.
+///
+/// Apart, a command in namespaces of its own is kept from typing into the caller's terminal what runs
+/// outside (see nsiso_spec); in the caller's namespaces nothing is changed. Sharing, it stays in the
+/// caller's session, and can. A terminal of its own is a new pseudo-terminal at each start, on its
+/// descriptors 0 to 2 but those that the command sets itself, which controls a session of its own. It
+/// begins with the window size and the settings of the first terminal on the caller's descriptors 0 to 2.
+/// Its other side stays with the caller: see nsiso_process_terminal and nsiso_process_relay.
 ///
 /// Returns 0, or -EINVAL: spec is NULL, or which is none of these. A plan refuses NSISO_TERMINAL_OWN
 /// with nsiso_spec_controlling_terminal, with nsiso_spec_process_group, for a function, and for a command
