@@ -58,9 +58,9 @@ class Person:
         """Give the window another size."""
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
-    def settings(self) -> list[object]:
-        """Read the terminal's settings."""
-        return termios.tcgetattr(self.terminal)
+    def settings(self) -> bytes:
+        """Read the terminal's settings as the kernel has them, to the byte."""
+        return fcntl.ioctl(self.terminal, termios.TCGETS, bytes(64))
 
     def is_typed_into(self) -> bool:
         """Tell whether a program would find input on the terminal."""
