@@ -11,6 +11,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// What hangs is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn own() -> Spec {
     Spec::new().unshare(Kind::User | Kind::Uts).map_root().terminal(Terminal::Own)
 }
@@ -29,7 +32,9 @@ fn relayed(spec: &Spec, modes: &str, line: &str, typed: &[u8]) -> (String, i32) 
     let process = spec.spawn(&shell(&format!("stty {modes}; echo ready; {line}"))).unwrap();
     let ((input, mut keys), (mut screen, output)) = (pair(), pair());
     thread::scope(|scope| {
-        let relay = scope.spawn(move || process.relay(input, output).unwrap().into_raw());
+        let began = Instant::now();
+        let mut in_time = move || began.elapsed() < PATIENCE;
+        let relay = scope.spawn(move || process.relay_while(input, output, &mut in_time).unwrap());
         let mut text = Vec::new();
         while !text.ends_with(b"\n") {
             let mut byte = [0];
@@ -40,7 +45,7 @@ fn relayed(spec: &Spec, modes: &str, line: &str, typed: &[u8]) -> (String, i32) 
         scope.spawn(move || keys.write_all(typed).unwrap());
         text.clear();
         screen.read_to_end(&mut text).unwrap();
-        (String::from_utf8(text).unwrap().replace("\r\n", "\n"), relay.join().unwrap())
+        (String::from_utf8(text).unwrap().replace("\r\n", "\n"), relay.join().unwrap().unwrap().into_raw())
     })
 }
 
@@ -105,6 +110,17 @@ fn no_output_is_lost_and_the_status_is_the_true_one() {
         assert_eq!(status, libc::SIGKILL);
         assert!(text == numbers, "{} bytes of {}", text.len(), numbers.len());
     }
+}
+
+#[test]
+fn who_has_ended_before_is_relayed_as_well() {
+    let process = own().spawn(&shell("seq 300; exit 6")).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(6));
+    let ((input, _keys), (mut screen, output)) = (pair(), pair());
+    assert_eq!(process.relay(input, output).unwrap().code(), Some(6));
+    let mut text = String::new();
+    screen.read_to_string(&mut text).unwrap();
+    assert_eq!(text.replace("\r\n", "\n"), numbers(1..301));
 }
 
 #[test]
