@@ -9,11 +9,12 @@ from pathlib import Path
 import nsiso
 import pytest
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples/python"))
+from person import Person
+
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = Path(os.environ.get("NSISO_STAGE", ROOT / "target/stage"))
 COMPILED = ROOT / "target/examples"
-sys.path.append(str(ROOT / "examples/python"))
-from person import Person
 
 PROMPT = "inside$ "
 KINDS = ("mnt", "uts", "ipc", "pid", "net", "user")
