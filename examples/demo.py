@@ -56,6 +56,7 @@ ROWS = (
     Row("N1", "net", "net: nothing but lo"),
     Row("C1", "cgroup", "cgroup: the own one is /"),
     Row("T1", "clocks", "time: shifted clocks"),
+    Row("X1", "terminal", "All at once: a shell in a terminal"),
 )
 
 

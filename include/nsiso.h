@@ -88,6 +88,21 @@
 #define NSISO_PROBE_WITH_USER 2
 
 /**
+ * nsiso_spec_terminal: none in namespaces of its own, where it would have the caller's. The default.
+ */
+#define NSISO_TERMINAL_APART 0
+
+/**
+ * nsiso_spec_terminal: the caller's, in the caller's session.
+ */
+#define NSISO_TERMINAL_SHARE 1
+
+/**
+ * nsiso_spec_terminal: a new one.
+ */
+#define NSISO_TERMINAL_OWN 2
+
+/**
  * nsiso_spec_time_offset: the kernel's CLOCK_MONOTONIC.
  */
 #define NSISO_CLOCK_MONOTONIC 1
@@ -177,7 +192,8 @@ typedef struct nsiso_process nsiso_process;
  *
  * A command in namespaces of its own that has a terminal on one of its descriptors 0 to 2 is kept from
  * typing into it what runs outside: it leads a session of its own, without that terminal, and where it
- * keeps CAP_SYS_ADMIN a filter refuses the attempt. nsiso_spec_controlling_terminal gives it the terminal.
+ * keeps CAP_SYS_ADMIN a filter refuses the attempt. nsiso_spec_terminal gives it
+ * one of its own, or the caller's.
  *
  * A spec copies what it is told: strings and arrays stay the caller's, and of descriptors it
  * keeps duplicates of its own, close-on-exec, until it is freed.
@@ -729,11 +745,12 @@ struct nsiso_plan *nsiso_plan_free(struct nsiso_plan *plan);
  * Returns 0, or: -EAGAIN, -ENOMEM, -EMFILE or -ENFILE something is short, and nothing can be
  * said; -EINVAL a NULL or an unknown flag. MT-Safe; the caller's own namespaces, signals and
  * descriptors stay as they are. Takes some milliseconds, and more where the caller's memory is
- * large: "uid" and its like cost a copy of it, as in nsiso_spawn. Needs no privilege. First
- * kernel: any. The answers are the present ones: limits, profiles and the caller's
+ * large: "own_memory" costs a copy of it, as in nsiso_spawn. Needs no privilege. First kernel: any. The answers are the present ones: limits, profiles and the caller's
  * capabilities may change.
  */
-int nsiso_probe_new(uint32_t flags, struct nsiso_probe **ret_probe, struct nsiso_error **reterr);
+int nsiso_probe_new(uint32_t flags,
+                    struct nsiso_probe **ret_probe,
+                    struct nsiso_error **reterr);
 
 /**
  * Whether a command can be started in a new namespace of this kind, as nsiso_spec_unshare
@@ -935,6 +952,44 @@ int nsiso_process_kill(const struct nsiso_process *process,
                        struct nsiso_error **reterr);
 
 /**
+ * The caller's side of the terminal that it has of its own (NSISO_TERMINAL_OWN): what the command writes
+ * is read here, and what is written here is typed there. Borrowed: the process's until that is freed,
+ * which hangs up what is left of the command's session (SIGHUP); not to be closed. -1 for NULL, and
+ * for a process without one. Somebody has to read it, or the command waits once the terminal is full:
+ * see nsiso_process_relay. Once nobody has the terminal open any more, reading is EIO when all is read.
+ */
+int nsiso_process_terminal(const struct nsiso_process *process);
+
+/**
+ * Connects two descriptors of the caller's with the terminal that a process has of its own
+ * (NSISO_TERMINAL_OWN), until the process has ended.
+ *
+ * If input is a terminal, it is in raw mode meanwhile, so that every key goes to the process, Ctrl-C and
+ * Ctrl-Z too; its settings are as before when this returns, whatever comes. They stay raw if a
+ * signal kills the caller. The window size of the caller's terminal is the process's, and follows it
+ * within a tenth of a second, without a handler for SIGWINCH. At the end of input the end-of-file
+ * character is typed. All output that the process has written is passed on; of what it left behind in the
+ * background, as much as there is by then.
+ *
+ * process: started with NSISO_TERMINAL_OWN.
+ * input, output: mostly 0 and 1, the caller's terminal; may be pipes or files, blocking or not.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 when the process has ended: nsiso_process_wait tells how. Or: -ENOTTY the process has no
+ * terminal of its own; -EBADF a descriptor is closed; -EPIPE nobody reads the output any more; -EBUSY
+ * another thread relays it; -EIO and others of read(2) and write(2), after all of which the process runs
+ * on; -ECHILD as nsiso_process_wait; -EINVAL process is NULL or an unknown flag. MT-Safe, one relay of a
+ * process at a time. A signal handler that runs meanwhile does not end it. Needs no privilege. See
+ * termios(3), pty(7).
+ */
+int nsiso_process_relay(const struct nsiso_process *process,
+                        int input,
+                        int output,
+                        uint32_t flags,
+                        struct nsiso_error **reterr);
+
+/**
  * From now on, nsiso_process_free kills the child and waits for its end. MT-Safe. NULL is allowed.
  * Cannot fail.
  */
@@ -942,7 +997,7 @@ void nsiso_process_kill_on_free(struct nsiso_process *process);
 
 /**
  * Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn
- * or nsiso_spawn_held of this process reaps it. After nsiso_process_kill_on_free it is sent SIGKILL
+ * or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung up. After nsiso_process_kill_on_free it is sent SIGKILL
  * and reaped instead. NULL is allowed. Returns NULL.
  *
  * In a forked copy of the process that started the child, neither is done: the child is left alone.
@@ -1009,17 +1064,28 @@ int nsiso_spec_kill_with_parent(struct nsiso_spec *spec,
                                 struct nsiso_error **reterr);
 
 /**
- * Leaves a command in namespaces of its own in the caller's session although it has the caller's
- * terminal on a descriptor from 0 to 2. It can then type into that terminal what runs outside.
+ * Says which terminal a command has.
  *
  * spec: is changed.
+ * which: NSISO_TERMINAL_APART, _SHARE or _OWN.
  * reterr: see the top of this file.
  *
- * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See setsid(2), TIOCSTI in
- * ioctl_tty(2).
+ * Apart, a command in namespaces of its own is kept from typing into the caller's terminal what runs
+ * outside (see nsiso_spec); in the caller's namespaces nothing is changed. Sharing, it stays in the
+ * caller's session, and can. A terminal of its own is a new pseudo-terminal at each start, on its
+ * descriptors 0 to 2 but those that the command sets itself, which controls a session of its own. It
+ * begins with the window size and the settings of the first terminal on the caller's descriptors 0 to 2.
+ * Its other side stays with the caller: see nsiso_process_terminal and nsiso_process_relay.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, or which is none of these. A plan refuses NSISO_TERMINAL_OWN
+ * with nsiso_spec_controlling_terminal, with nsiso_spec_process_group, for a function, and for a command
+ * that sets all of its descriptors 0 to 2. At the start -ENOENT there is no /dev/ptmx, -ENOSPC
+ * kernel.pty.max is reached. MT-Safe race:spec. Needs no privilege. First kernel: 4.13
+ * (TIOCGPTPEER). See pty(7), setsid(2), ioctl_tty(2).
  */
-int nsiso_spec_share_terminal(struct nsiso_spec *spec,
-                              struct nsiso_error **reterr);
+int nsiso_spec_terminal(struct nsiso_spec *spec,
+                        int which,
+                        struct nsiso_error **reterr);
 
 /**
  * Keeps these capabilities at most, of those that the process has, and over exec: in the permitted,
@@ -1328,7 +1394,8 @@ int nsiso_spec_umask(struct nsiso_spec *spec, mode_t mask, struct nsiso_error **
  *
  * Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. A process of it needs CAP_SETUID in its user
  * namespace, which it has in a new one that maps the id; an id that is not mapped is -EINVAL at the
- * start. It is started from a copy of the caller, as with nsiso_spec_own_memory. See setresuid(2).
+ * start. It gets ready in a memory of its own, so that the caller's stays one that may be dumped. See
+ * setresuid(2).
  */
 int nsiso_spec_uid(struct nsiso_spec *spec,
                    uid_t uid,

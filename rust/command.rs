@@ -102,6 +102,11 @@ impl Command {
         }
     }
 
+    /// Whether the command says what is at this number.
+    pub(crate) fn sets(&self, number: RawFd) -> bool {
+        self.fds.iter().any(|(_, to)| *to == number)
+    }
+
     fn put(mut self, source: Source, number: RawFd) -> Command {
         self.fds.push((source, number));
         self

@@ -40,11 +40,13 @@ mod plan;
 mod prepare;
 mod probe;
 mod process;
+mod relay;
 mod spawn;
 mod spec;
 mod subid;
 mod sys;
 mod target;
+mod terminal;
 
 pub use calls::{creation_error, setns, unshare};
 pub use cancel::Cancel;
@@ -60,6 +62,7 @@ pub use probe::{probe, Answer, Probe};
 pub use process::{ExitStatus, Process, Usage};
 pub use spawn::Held;
 pub use spec::{Offset, Spec};
+pub use terminal::Terminal;
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

@@ -27,13 +27,15 @@ pub struct Prepared {
     moves: Vec<Move>,
     close: Vec<(u32, u32)>,
     proc: Option<OwnedFd>,
+    /// The number of the command's side of its own terminal, among the plan's descriptors.
+    terminal: RawFd,
     /// The group that the child is born in.
     pub group: Option<OwnedFd>,
 }
 
 impl Prepared {
     /// Opens what the plan names.
-    pub fn new(plan: Plan, companion: Option<&Running>) -> Result<Prepared> {
+    pub fn new(plan: Plan, companion: Option<&Running>, terminal: RawFd) -> Result<Prepared> {
         let (mut joins, mut opened) = (Vec::new(), Vec::new());
         for step in plan.steps() {
             if let Op::Join { target, kinds, .. } = step.op() {
@@ -55,14 +57,14 @@ impl Prepared {
             })
         });
         let group = group.transpose()?;
-        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc, group })
+        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc, terminal, group })
     }
 
     /// What the child performs.
     pub fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
         let Prepared { plan, joins, moves, close, .. } = self;
         let proc = self.proc.as_ref().map(AsRawFd::as_raw_fd);
-        plan.program(&Runtime { wiring: *wiring, joins, moves, close, proc })
+        plan.program(&Runtime { wiring: *wiring, joins, moves, close, proc, terminal: self.terminal })
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Process {
     kill_on_drop: bool,
     /// Taken before it ran.
     namespaces: Vec<(Kind, OwnedFd)>,
+    /// The caller's side of its own terminal.
+    terminal: Option<OwnedFd>,
+    /// Held by who relays it.
+    pub(crate) relayed: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -60,7 +64,13 @@ pub struct Usage {
 impl Process {
     pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>, namespaces: Vec<(Kind, OwnedFd)>) -> Process {
         let handle = Handle { pid, pidfd, owner: process::getpid() };
-        Process { handle: Some(handle), ended: Mutex::new(None), kill_on_drop: false, namespaces }
+        let (ended, relayed) = (Mutex::new(None), Mutex::new(()));
+        Process { handle: Some(handle), ended, kill_on_drop: false, namespaces, terminal: None, relayed }
+    }
+
+    pub(crate) fn with_terminal(mut self, master: Option<OwnedFd>) -> Process {
+        self.terminal = master;
+        self
     }
 
     /// Kills and reaps the child when this is dropped.
@@ -100,6 +110,16 @@ impl Process {
         // Nobody has reaped it: so its number was its own.
         process::is_unreaped(handle.pidfd(), handle.pid).map_err(|_| Errno(libc::ESRCH))?;
         Ok(opened)
+    }
+
+    /// The caller's side of the terminal that it has of its own ([`crate::Terminal::Own`]): what the command
+    /// writes is read here, and what is written here is typed there. Close-on-exec, and open until this is
+    /// dropped, which hangs up what is left of the command's session (SIGHUP). See [`Process::relay`].
+    ///
+    /// Somebody has to read it, or the command waits once the terminal is full. Once no process has the terminal
+    /// open any more, reading gives EIO, when all is read.
+    pub fn terminal(&self) -> Option<BorrowedFd<'_>> {
+        self.terminal.as_ref().map(AsFd::as_fd)
     }
 
     /// Waits until it has ended. The status can be had as often as wanted.
@@ -307,7 +327,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// `None` while somebody else holds it.
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match mutex.try_lock() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),

@@ -15,6 +15,7 @@ use crate::process::{reap_detached, Process};
 use crate::sys::birth::Order;
 use crate::sys::start::{self, Met, Starting};
 use crate::sys::Errno;
+use crate::terminal::{self, Pair};
 use nsiso_child::Outcome;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -102,6 +103,8 @@ struct Underway {
     /// The child's namespaces that the plan wants.
     kept: Vec<(Kind, OwnedFd)>,
     companion: Option<Running>,
+    /// The caller's side of the command's own terminal.
+    terminal: Option<OwnedFd>,
     /// How often the child has waited and was released.
     met: usize,
     deadline: Option<Instant>,
@@ -109,25 +112,28 @@ struct Underway {
 }
 
 impl Underway {
-    fn start(plan: Plan) -> Result<Underway> {
+    fn start(mut plan: Plan) -> Result<Underway> {
         reap_detached();
         let timeout = plan.timeout;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let kinds = plan.born_into();
         let awaits = plan.ops.iter().any(is_meeting);
+        let has_terminal = plan.ops.iter().any(|op| matches!(op, Op::OwnTerminal));
+        let pair = has_terminal.then(|| terminal::open(&mut plan.descriptors)).transpose()?;
+        let (terminal, peer) = pair.map_or((None, -1), |Pair { master, peer }| (Some(master), peer));
         let taken: Vec<_> = plan.descriptors.iter().map(|(_, to)| *to).collect();
         limit(&plan)?;
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
-        let prepared = Arc::new(Prepared::new(plan, companion.as_ref())?);
+        let prepared = Arc::new(Prepared::new(plan, companion.as_ref(), peer)?);
         let cgroup = prepared.group.as_ref().map(AsFd::as_fd);
         let order = Order { kinds, awaits, birth: prepared.plan.birth, taken: &taken, cgroup };
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| refused(&prepared.plan, errno))?;
         let armed = arm(&prepared.plan, &starting)?;
         let kept = Vec::new();
-        Ok(Underway { armed, prepared, starting, kept, companion, met: 0, deadline, timeout })
+        Ok(Underway { armed, prepared, starting, kept, companion, terminal, met: 0, deadline, timeout })
     }
 
     /// On to the end of the program, where the command runs.
@@ -236,7 +242,7 @@ impl Underway {
     fn process(self) -> Result<Process> {
         drop(self.armed);
         let (outcome, pid, pidfd) = self.starting.finish();
-        let process = Process::new(pid, pidfd, self.kept);
+        let process = Process::new(pid, pidfd, self.kept).with_terminal(self.terminal);
         let (step, errno) = match outcome {
             Outcome::Done => {
                 if let Some(companion) = self.companion {
@@ -252,7 +258,7 @@ impl Underway {
         let (name, object) =
             step.as_ref().map_or(("exec", "the helper".to_owned()), |step| (step.name(), step.object()));
         // A helper that found no program to perform ends by itself with the reason.
-        let Some(errno) = errno.or_else(|| status.code().map(Errno)) else {
+        let Some(errno) = errno.or_else(|| status.code().filter(|code| *code != 0).map(Errno)) else {
             if self.prepared.plan.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 return Err(Error::new(name, object, Errno(libc::ECANCELED), Cause::Cancelled));
             }

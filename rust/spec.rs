@@ -12,6 +12,7 @@ use crate::plan::{Job, Plan};
 use crate::process::Process;
 use crate::spawn::{self, Held};
 use crate::sys::function::Function;
+use crate::terminal::Terminal;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ pub struct Spec {
     pub(crate) limits: Limits,
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) no_new_privs: bool,
-    pub(crate) share_terminal: bool,
+    pub(crate) terminal: Terminal,
     pub(crate) init: bool,
     pub(crate) kill_with_parent: bool,
     pub(crate) keep: Kinds,
@@ -289,11 +290,9 @@ impl Spec {
         self
     }
 
-    /// Leaves the command in the caller's session although it has the caller's terminal on a descriptor from
-    /// 0 to 2. Otherwise a command in namespaces of its own gets a session of its own there, and where it
-    /// keeps CAP_SYS_ADMIN a filter, so that it cannot type into that terminal (`TIOCSTI`) what runs outside.
-    pub fn share_terminal(mut self) -> Spec {
-        self.share_terminal = true;
+    /// Which terminal the command has. With [`Terminal::Own`] it leads a session of its own.
+    pub fn terminal(mut self, terminal: Terminal) -> Spec {
+        self.terminal = terminal;
         self
     }
 

@@ -5,6 +5,7 @@ use crate::cgroup::Limits;
 use crate::error::{Cause, Error, Result};
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Offset, Spec};
+use crate::terminal::Terminal;
 use std::os::unix::ffi::OsStrExt;
 
 /// Host and domain names have this many bytes at most (uts_namespaces(7)).
@@ -59,7 +60,12 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
     if spec.limits != Limits::default() && spec.cgroups.is_empty() {
         return refuse("limits need a cgroup".into());
     }
-    if spec.process_group.is_some() && (spec.new_session || spec.controlling_terminal.is_some()) {
+    let has_own_terminal = spec.terminal == Terminal::Own;
+    if has_own_terminal && spec.controlling_terminal.is_some() {
+        return refuse("controlling_terminal and a terminal of its own exclude each other".into());
+    }
+    let leads = spec.new_session || spec.controlling_terminal.is_some() || has_own_terminal;
+    if spec.process_group.is_some() && leads {
         return refuse(
             "process_group and a session of its own exclude each other: a leader cannot move".into(),
         );

@@ -298,6 +298,7 @@ fn describe(target: &Target) -> String {
 mod tests {
     use super::*;
     use crate::command::Command;
+    use crate::terminal::Terminal;
 
     fn told(spec: &Spec) -> Vec<String> {
         let plan = spec.plan(&Command::new("/bin/true"));
@@ -365,6 +366,8 @@ mod tests {
             (Spec::new().boottime_offset(Offset { seconds: 1, nanoseconds: 0 }), "needs unshare=time"),
             (Spec::new().umask(0o1000), "umask"),
             (Spec::new().new_session().process_group(0), "exclude each other"),
+            (Spec::new().terminal(Terminal::Own).process_group(0), "exclude each other"),
+            (Spec::new().terminal(Terminal::Own).controlling_terminal(0), "exclude each other"),
             (Spec::new().rlimit(7, 1, 1).rlimit(7, 2, 2), "two limits"),
             (Spec::new().rlimit(7, 2, 1), "above its hard limit"),
             (Spec::new().oom_score_adj(1001), "oom_score_adj"),

@@ -61,6 +61,7 @@ impl Plan {
             Op::Setuid(_) => capability("CAP_SETUID"),
             Op::KeepCapabilities(_) => capability("CAP_SETPCAP"),
             Op::ForbidTyping => capability("CAP_SYS_ADMIN"),
+            Op::OwnTerminal => "TIOCGPTPEER (Linux 4.13)".to_owned(),
             Op::ControllingTerminal(_) => "a terminal that no other session has".to_owned(),
             Op::Write { .. }
             | Op::Undumpable

@@ -100,6 +100,8 @@ pub(crate) enum Op {
     Setsid,
     Setpgid(i32),
     ControllingTerminal(RawFd),
+    /// Of the session: the terminal that is opened before the start.
+    OwnTerminal,
     Setgroups(Vec<u32>),
     Setgid(u32),
     Setuid(u32),
@@ -144,6 +146,8 @@ pub(crate) struct Runtime<'a> {
     pub close: &'a [(u32, u32)],
     /// The caller's /proc, where the child may be in a mount namespace that has another or none.
     pub proc: Option<RawFd>,
+    /// For [`Op::OwnTerminal`].
+    pub terminal: RawFd,
 }
 
 impl Plan {
@@ -230,7 +234,7 @@ impl Step<'_> {
             Op::Umask(_) => "umask",
             Op::Setsid => "setsid",
             Op::Setpgid(_) => "setpgid",
-            Op::ControllingTerminal(_) => "controlling terminal",
+            Op::ControllingTerminal(_) | Op::OwnTerminal => "controlling terminal",
             Op::Setgroups(_) => "setgroups",
             Op::Setgid(_) => "setgid",
             Op::Setuid(_) => "setuid",
@@ -284,6 +288,7 @@ impl Step<'_> {
             Op::Umask(mask) => format!("{mask:#o}"),
             Op::Setpgid(group) => group.to_string(),
             Op::ControllingTerminal(fd) => format!("fd {fd}"),
+            Op::OwnTerminal => "a new one".to_owned(),
             Op::Setgroups(groups) => format!("{groups:?}"),
             Op::Setgid(id) | Op::Setuid(id) => id.to_string(),
             Op::KeepCapabilities(keep) => format!("keep {keep}"),
@@ -354,6 +359,7 @@ impl Op {
             Op::Setsid => child::Op::Setsid,
             Op::Setpgid(group) => child::Op::Setpgid { group: *group },
             Op::ControllingTerminal(fd) => child::Op::ControllingTerminal { fd: *fd },
+            Op::OwnTerminal => child::Op::ControllingTerminal { fd: runtime.terminal },
             Op::Setgroups(groups) => child::Op::Setgroups { groups },
             Op::Setgid(gid) => child::Op::Setgid { gid: *gid },
             Op::Setuid(uid) => child::Op::Setuid { uid: *uid },

@@ -10,6 +10,7 @@ use crate::spec::Spec;
 use crate::sys::exec::CStringArray;
 use crate::sys::fd::is_terminal;
 use crate::sys::function::Function;
+use crate::terminal::{Terminal, STANDARD};
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -41,20 +42,24 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
     );
     ops.extend(spec.umask.map(Op::Umask));
     let apart = is_kept_from_its_terminal(spec, job);
-    if spec.new_session || spec.controlling_terminal.is_some() || apart {
+    let has_own = has_own_terminal(spec, job)?;
+    if spec.new_session || spec.controlling_terminal.is_some() || has_own || apart {
         ops.push(Op::Setsid);
+    }
+    if has_own {
+        ops.push(Op::OwnTerminal);
     }
     match spec.process_group {
         // A session's leader has a group of its own, and cannot move.
         Some(0) if apart => {}
         Some(group) if apart => {
-            let complaint = format!("process_group {group} is of the terminal's session: add share_terminal");
+            let complaint = format!("process_group {group} is of the terminal's session: share the terminal");
             return Err(Error::invalid("plan", complaint, Cause::BadArgument));
         }
         group => ops.extend(group.map(Op::Setpgid)),
     }
     if let Some(command) = job.command() {
-        if !command.fds.is_empty() {
+        if !command.fds.is_empty() || has_own {
             ops.push(Op::Descriptors);
         }
         ops.push(Op::CloseOnExec);
@@ -82,13 +87,28 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the command, in namespaces of its own, would have the caller's terminal in the caller's session.
+/// Whether a terminal is opened for it, and a place is left for that.
+fn has_own_terminal(spec: &Spec, job: Job<'_>) -> Result<bool> {
+    let complaint = match job {
+        _ if spec.terminal != Terminal::Own => return Ok(false),
+        Job::Function(_) => "a function keeps the caller's descriptors, and has no terminal of its own",
+        Job::Command(command) if STANDARD.into_iter().all(|number| command.sets(number)) => {
+            "the command sets all its descriptors 0 to 2, and leaves none to a terminal of its own"
+        }
+        Job::Command(_) => return Ok(true),
+    };
+    Err(Error::invalid("plan", complaint, Cause::BadArgument))
+}
+
+/// Whether the command, in namespaces of its own, would have a terminal of the caller's without being told so.
 fn is_kept_from_its_terminal(spec: &Spec, job: Job<'_>) -> bool {
     let is_isolated = !spec.unshare.is_empty() || !spec.joins.is_empty();
-    let is_own = spec.share_terminal || spec.controlling_terminal.is_some();
+    let is_given = spec.terminal == Terminal::Share || spec.controlling_terminal.is_some();
     is_isolated
-        && !is_own
-        && (0..3).any(|number| match job {
+        && !is_given
+        && STANDARD.into_iter().any(|number| match job {
+            // There is its own.
+            Job::Command(command) if spec.terminal == Terminal::Own && !command.sets(number) => false,
             Job::Command(command) => command.has_terminal_at(number),
             Job::Function(_) => is_terminal(number),
         })

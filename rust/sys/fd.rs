@@ -152,6 +152,26 @@ pub fn poll_read(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> 
     Ok(ready == 1)
 }
 
+/// poll(2) of many, for so long at most.
+///
+/// EINTR is the caller's to repeat.
+pub fn poll(polls: &mut [libc::pollfd], timeout: Duration) -> Result<()> {
+    let milliseconds = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: as many as said.
+    let ready = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, milliseconds) };
+    Errno::check(ready).map(drop)
+}
+
+/// fcntl(2) `O_NONBLOCK`, for all who share the open file; what it was before.
+pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<bool> {
+    // SAFETY: numbers only.
+    let flags = Errno::check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    let wanted = if nonblocking { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    // SAFETY: numbers only.
+    Errno::check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, wanted) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
 /// futex(2) `FUTEX_WAIT`, across processes: sleeps while the word is `value`.
 ///
 /// EAGAIN it is not; ETIMEDOUT; EINTR is the caller's to repeat.

@@ -15,6 +15,7 @@ pub mod program_file;
 pub mod signals;
 pub mod stack;
 pub mod start;
+pub mod terminal;
 pub mod time;
 
 pub use crate::errno::Errno;

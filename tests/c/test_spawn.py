@@ -226,6 +226,10 @@ def test_a_session_with_a_terminal(start: Start) -> None:
     finally:
         os.close(master)
         os.close(slave)
+    with start.spawn("terminal=2 unshare=uts+user null=2") as child:
+        shown = [child.link(f"fd/{number}") for number in range(3)]
+        assert shown[0] == shown[1] and shown[0].startswith("/dev/pts/") and shown[2] == "/dev/null"
+        assert child.stat(6) == child.pid and child.stat(7) == os.stat(shown[0]).st_rdev
     refused = start.refused("spawn", "null=0 controlling_terminal=0")
     assert (refused.errno, refused.step) == (25, "controlling terminal"), "ENOTTY"
 
@@ -246,6 +250,9 @@ CONTRADICTIONS = {
     "umask=1000": "umask",
     "new_session process_group=0": "exclude each other",
     "controlling_terminal=0 process_group=0": "exclude each other",
+    "terminal=2 process_group=0": "exclude each other",
+    "terminal=2 controlling_terminal=0": "exclude each other",
+    "terminal=2 null=0 null=1 null=2": "leaves none to a terminal of its own",
     "rlimit=7:1:1 rlimit=7:2:2": "two limits",
     "rlimit=7:2:1": "above its hard limit",
     "oom_score_adj=1001": "oom_score_adj",

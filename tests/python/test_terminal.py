@@ -48,7 +48,7 @@ def test_it_can_where_the_terminal_is_shared() -> None:
     """Else the test above would prove nothing; and without a spec all is as with subprocess."""
     if not kernel_allows_typing():
         # Then nobody can, and the attempts above fail for that reason alone.
-        assert not attempted(unshare="user", map_root=True, share_terminal=True) or ROOT
+        assert not attempted(unshare="user", map_root=True, terminal="share") or ROOT
         return
-    assert attempted(unshare="user", map_root=True, share_terminal=True)
+    assert attempted(unshare="user", map_root=True, terminal="share")
     assert attempted()

@@ -1,7 +1,7 @@
 //! What can a child be told to do, and where can it fail?
 
 use super::trap::strangers;
-use nsiso::{Command, IdMap, IdRange, Kind, Kinds, Offset, Process, Spec};
+use nsiso::{Command, IdMap, IdRange, Kind, Kinds, Offset, Process, Spec, Terminal};
 use std::ffi::c_int;
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -155,7 +155,7 @@ pub fn all(target: &Process, terminal: &File) -> Vec<Case> {
         Case::of(Spec::new().join_borrowed_fd(pidfd, Kind::User | Kind::Pid)),
         Case::of(Spec::new().controlling_terminal(7)).with(|command| command.borrow_fd(tty, 7)),
         Case::of(user(Kind::Uts)).with(|command| command.borrow_fd(tty, 0)),
-        Case::of(user(Kind::Uts).share_terminal()).with(|command| command.borrow_fd(tty, 0)),
+        Case::of(user(Kind::Uts).terminal(Terminal::Share)).with(|command| command.borrow_fd(tty, 0)),
         Case::of(user(Kind::Cgroup).cgroup(hierarchy())).fails_unless_root("cgroup", libc::EACCES),
         // And wherever it can fail.
         Case::of(Spec::new().cwd("/no/such/place")).fails("chdir", libc::ENOENT),

@@ -22,9 +22,13 @@ MAY_USE = {
     "command": {"error", "sys"},
     "caller": set[str](),
     "subid": WORDS | {"sys"},
-    "spec": WORDS | {"cancel", "caps", "cgroup", "command", "plan", "process", "spawn", "sys"},
+    "terminal": WORDS | {"command", "sys"},
+    "relay": WORDS | {"process", "sys"},
+    "spec": WORDS
+    | {"cancel", "caps", "cgroup", "command", "plan", "process", "spawn", "sys", "terminal"},
     "companion": WORDS | {"command", "process", "spec", "sys"},
-    "plan": WORDS | {"caller", "cancel", "caps", "cgroup", "command", "companion", "spec", "subid", "sys"},
+    "plan": WORDS
+    | {"caller", "cancel", "caps", "cgroup", "command", "companion", "spec", "subid", "sys", "terminal"},
     "idmap_writer": WORDS | {"cancel", "command", "spec", "subid", "sys"},
     "spawn": WORDS
     | {
@@ -40,6 +44,7 @@ MAY_USE = {
         "process",
         "spec",
         "sys",
+        "terminal",
     },
     "prepare": WORDS | {"command", "companion", "explain", "plan", "sys", "target"},
     "process": WORDS | {"namespace", "sys"},

@@ -253,6 +253,58 @@ pub unsafe extern "C" fn nsiso_process_kill(
     unsafe { call(reterr, body) }
 }
 
+/// The caller's side of the terminal that it has of its own (NSISO_TERMINAL_OWN): what the command writes
+/// is read here, and what is written here is typed there. Borrowed: the process's until that is freed,
+/// which hangs up what is left of the command's session (SIGHUP); not to be closed. -1 for NULL, and
+/// for a process without one. Somebody has to read it, or the command waits once the terminal is full:
+/// see nsiso_process_relay. Once nobody has the terminal open any more, reading is EIO when all is read.
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_process_terminal(process: *const nsiso_process) -> c_int {
+    // SAFETY: the C caller guarantees a process that lives, or NULL.
+    let process = unsafe { process.as_ref() };
+    process.and_then(|process| process.process.terminal()).map_or(-1, |master| master.as_raw_fd())
+}
+
+/// Connects two descriptors of the caller's with the terminal that a process has of its own
+/// (NSISO_TERMINAL_OWN), until the process has ended.
+///
+/// If input is a terminal, it is in raw mode meanwhile, so that every key goes to the process, Ctrl-C and
+/// Ctrl-Z too; its settings are as before when this returns, whatever comes. They stay raw if a
+/// signal kills the caller. The window size of the caller's terminal is the process's, and follows it
+/// within a tenth of a second, without a handler for SIGWINCH. At the end of input the end-of-file
+/// character is typed. All output that the process has written is passed on; of what it left behind in the
+/// background, as much as there is by then.
+///
+/// process: started with NSISO_TERMINAL_OWN.
+/// input, output: mostly 0 and 1, the caller's terminal; may be pipes or files, blocking or not.
+/// flags: 0.
+/// reterr: see the top of this file.
+///
+/// Returns 0 when the process has ended: nsiso_process_wait tells how. Or: -ENOTTY the process has no
+/// terminal of its own; -EBADF a descriptor is closed; -EPIPE nobody reads the output any more; -EBUSY
+/// another thread relays it; -EIO and others of read(2) and write(2), after all of which the process runs
+/// on; -ECHILD as nsiso_process_wait; -EINVAL process is NULL or an unknown flag. MT-Safe, one relay of a
+/// process at a time. A signal handler that runs meanwhile does not end it. Needs no privilege. See
+/// termios(3), pty(7).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_process_relay(
+    process: *const nsiso_process,
+    input: c_int,
+    output: c_int,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_process_relay";
+    let body = || {
+        no_flags(step, flags)?;
+        // SAFETY: the C caller's promise about process.
+        let process = &unsafe { borrow(step, "process", process) }?.process;
+        process.relay(input, output).map(|_| 0)
+    };
+    // SAFETY: the C caller's promise about reterr.
+    unsafe { call(reterr, body) }
+}
+
 /// From now on, nsiso_process_free kills the child and waits for its end. MT-Safe. NULL is allowed.
 /// Cannot fail.
 #[no_mangle]
@@ -264,7 +316,7 @@ pub unsafe extern "C" fn nsiso_process_kill_on_free(process: *mut nsiso_process)
 }
 
 /// Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn
-/// or nsiso_spawn_held of this process reaps it. After nsiso_process_kill_on_free it is sent SIGKILL
+/// or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung up. After nsiso_process_kill_on_free it is sent SIGKILL
 /// and reaped instead. NULL is allowed. Returns NULL.
 ///
 /// In a forked copy of the process that started the child, neither is done: the child is left alone.

@@ -21,7 +21,8 @@ use std::borrow::Cow;
 ///
 /// A command in namespaces of its own that has a terminal on one of its descriptors 0 to 2 is kept from
 /// typing into it what runs outside: it leads a session of its own, without that terminal, and where it
-/// keeps CAP_SYS_ADMIN a filter refuses the attempt. nsiso_spec_controlling_terminal gives it the terminal.
+/// keeps CAP_SYS_ADMIN a filter refuses the attempt. nsiso_spec_terminal gives it
+/// one of its own, or the caller's.
 ///
 /// A spec copies what it is told: strings and arrays stay the caller's, and of descriptors it
 /// keeps duplicates of its own, close-on-exec, until it is freed.

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import itertools
 import json
+import os
 import resource
 import signal
 import sys
@@ -96,13 +97,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if name == "probe":
             return _probe(given["json"])
         return _run(run, given) if name == "run" else _plan(plan, given)
-    except Error as error:
-        return _refused(error)
     except BrokenPipeError:
         # Whoever read this has seen enough; nothing more is to be written at the end either.
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return SIGNALLED + signal.SIGPIPE
+    except Error as error:
+        return _refused(error)
 
 
 def _run(parser: _Parser, given: dict[str, Any]) -> int:
@@ -110,14 +111,30 @@ def _run(parser: _Parser, given: dict[str, Any]) -> int:
     if not command:
         parser.error("there is no command")
     # As a shell would: the command gets the descriptors that were meant for it.
-    child: Popen[bytes] = Popen(command, spec=_spec(parser, given), close_fds=False)
+    spec = _spec(parser, given)
+    if "terminal" not in given and _wants_a_terminal(spec):
+        spec = spec.replace(terminal="own")
+    # A terminal of its own takes all three places, but for what is redirected on purpose.
+    keeps_stderr = sys.stderr is not None and not sys.stderr.isatty()
+    child: Popen[bytes] = Popen(command, spec=spec, close_fds=False, stderr=2 if keeps_stderr else None)
     # The terminal sends these to the command as well, which decides what they mean.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: child.send_signal(number))
-    status = child.wait()
+    try:
+        status = child.wait() if child.terminal is None else child.relay()
+    except Error:
+        # As pid 1 it would outlive its terminal.
+        child.kill()
+        raise
     return status if status >= 0 else SIGNALLED - status
+
+
+def _wants_a_terminal(spec: Spec) -> bool:
+    """In namespaces of its own between terminals, unless its session is arranged in another way."""
+    arranged = spec.new_session or spec.process_group is not None or spec.controlling_terminal is not None
+    return bool(spec.unshare or spec.join) and not arranged and os.isatty(0) and os.isatty(1)
 
 
 def _plan(parser: _Parser, given: dict[str, Any]) -> int:
@@ -266,7 +283,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no_new_privs": {**_SWITCH, "help": "executing gives it no privilege"},
     "init": {**_SWITCH, "help": "a reaper is pid 1; all inside ends with the command"},
     "kill_with_parent": {**_SWITCH, "help": "it ends when this process ends"},
-    "share_terminal": {**_SWITCH, "help": "it stays in the session of your terminal"},
+    "terminal": {
+        "choices": ("apart", "share", "own"),
+        "help": "none of yours; yours; a new one, which is the default between terminals with namespaces",
+    },
     "capabilities": {"metavar": "NAMES", "help": "keep these at most: net_raw,sys_admin; or all"},
     "cgroup": {"metavar": "DIRECTORY", "action": "append", "help": "the control group that it is placed in"},
     "memory_limit": {"metavar": "BYTES", "type": int, "help": "memory of that group"},

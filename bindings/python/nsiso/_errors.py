@@ -78,6 +78,10 @@ class NotNow(Error, BlockingIOError):
     """EAGAIN: for instance a limit on processes."""
 
 
+class BrokenPipe(Error, BrokenPipeError):
+    """EPIPE: nobody reads what a relay writes."""
+
+
 class TimedOut(Error, TimeoutError):
     """ETIMEDOUT."""
 
@@ -91,6 +95,7 @@ _CLASSES: dict[Optional[int], type[Error]] = {
     _errno.ECHILD: NoChild,
     _errno.EEXIST: Exists,
     _errno.EAGAIN: NotNow,
+    _errno.EPIPE: BrokenPipe,
     _errno.ETIMEDOUT: TimedOut,
 }
 

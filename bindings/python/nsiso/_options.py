@@ -38,6 +38,19 @@ def switch(option: str, value: Any) -> bool:
     return value
 
 
+def one_of(*words: str) -> Check:
+    """A check for a word."""
+
+    def check(option: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{option} must be text, not {type(value).__name__}")
+        if value not in words:
+            raise ValueError(f"{option} must be one of {', '.join(map(repr, words))}, not {value!r}")
+        return value
+
+    return check
+
+
 def name(option: str, value: Any) -> Union[str, bytes, None]:
     """A host's or domain's name."""
     if value is not None and not isinstance(value, (str, bytes)):
@@ -228,7 +241,7 @@ CHECKS: dict[str, Check] = {
     "no_new_privs": switch,
     "init": switch,
     "kill_with_parent": switch,
-    "share_terminal": switch,
+    "terminal": one_of("apart", "share", "own"),
     "capabilities": words,
     "cgroup": paths,
     "memory_limit": within(0, 2**64 - 1),

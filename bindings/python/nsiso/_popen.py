@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AnyStr, Literal, Optional, overload
+from typing import TYPE_CHECKING, Any, AnyStr, Literal, Optional, Union, overload
 
 from . import _nsiso
 from ._command import order, words_of
@@ -21,7 +21,7 @@ from ._types import Args
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._types import KindsLike, ProcessOptions
+    from ._types import HasFileno, KindsLike, ProcessOptions
 
 _PLAIN = Spec()
 _SUBPROCESS = inspect.signature(subprocess.Popen)
@@ -189,6 +189,40 @@ class Popen(subprocess.Popen[AnyStr]):
         """What the child has used up; ``None`` until it was waited for, or if others have reaped it."""
         row = None if self._process is None else self._process.usage
         return None if row is None else Usage(*row)
+
+    @property
+    def terminal(self) -> Optional[int]:
+        """The caller's side of the terminal that the child has of its own (``terminal="own"``), a descriptor.
+
+        What the child writes is read here, and what is written here is typed there; somebody has to read it,
+        or the child waits once the terminal is full. It stays this object's: it is closed when the
+        object goes, which hangs up what is left of the child's session (SIGHUP). ``None`` without one.
+        """
+        return None if self._process is None else self._process.terminal
+
+    def relay(self, input: "Union[int, HasFileno]" = 0, output: "Union[int, HasFileno]" = 1) -> int:
+        """Connect the caller's terminal with the child's own, until the child has ended.
+
+            with nsiso.Popen(["bash"], unshare="user,pid", map_root=True, terminal="own") as shell:
+                shell.relay()
+
+        If *input* is a terminal, it is in raw mode meanwhile, so that every key goes to the child, Ctrl-C and
+        Ctrl-Z too; its settings are as before afterwards, whatever comes. The child's window size follows the
+        caller's. At the end of *input* the end-of-file character is typed. Signal handlers of the caller run
+        meanwhile, and what one raises ends the relay; no handler is installed.
+
+        :param input: where keys come from: a descriptor or an object that has one.
+        :param output: where the child's output goes.
+        :returns: as :meth:`wait`.
+        :raises Error: ENOTTY, the child has no terminal of its own; ``BrokenPipeError``, nobody reads
+            *output* any more; EBUSY, another thread relays it. The child runs on.
+        """
+        process = self._process
+        if process is None:
+            raise OSError(errno.ENOTTY, "the process was started without a terminal of its own")
+        ends = [end if isinstance(end, int) else end.fileno() for end in (input, output)]
+        self.returncode = process.relay(*ends)
+        return self.wait()
 
     def send_signal(self, sig: int) -> None:
         """Send a signal by pidfd, so that it never reaches another process; none if it has ended."""

@@ -67,7 +67,9 @@ def run(
     :param capture_output: keep what it writes: the result's ``stdout`` and ``stderr``.
     :param timeout: seconds; the command is killed then. The set-up has its own: *setup_timeout*.
     :param check: raise if it ends with something else than 0.
-    :param options: those of :class:`nsiso.Popen`: *spec*, a spec's options and subprocess's.
+    :param options: those of :class:`nsiso.Popen`: *spec*, a spec's options and subprocess's. With
+        ``terminal="own"`` the caller's terminal is relayed (:meth:`nsiso.Popen.relay`), and neither a timeout
+        nor pipes can be had.
     :returns: :class:`subprocess.CompletedProcess`; ``returncode`` is minus the signal that ended it.
     :raises subprocess.TimeoutExpired: it took longer than *timeout*.
     :raises subprocess.CalledProcessError: *check*, and it did not end with 0.
@@ -81,9 +83,19 @@ def run(
         if options.get("stdout") is not None or options.get("stderr") is not None:
             raise ValueError("stdout and stderr arguments may not be used with capture_output.")
         options["stdout"] = options["stderr"] = subprocess.PIPE
+    spec = options.get("spec")
+    if options.get("terminal", None if spec is None else spec.terminal) == "own" and (
+        timeout is not None
+        or any(options.get(end) == subprocess.PIPE for end in ("stdin", "stdout", "stderr"))
+    ):
+        raise ValueError(
+            'terminal="own" is relayed, beside which run serves no pipes and no timeout: use Popen'
+        )
     process: Popen[Any]
     with Popen(*args, **options) as process:
         try:
+            if process.terminal is not None:
+                process.relay()
             stdout, stderr = process.communicate(input, timeout=timeout)
         except subprocess.TimeoutExpired:
             process.kill()

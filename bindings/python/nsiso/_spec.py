@@ -15,7 +15,7 @@ from ._types import Args, HasPidfd, Ids, Join, JoinLike, KindsLike, Limits, Pair
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from ._types import SpecOptions
+    from ._types import SpecOptions, Terminal
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -88,9 +88,12 @@ class Spec:
         caller's child; all in the namespace ends with the command. Linux 5.3.
     :param kill_with_parent: it ends when the process that started it ends, whatever becomes of the thread
         that did. Linux 5.3.
-    :param share_terminal: a command in namespaces of its own that has the caller's terminal on a descriptor
-        from 0 to 2 stays in the caller's session. Otherwise it gets one of its own there, so that it cannot
-        type into that terminal what runs outside.
+    :param terminal: ``"apart"``: in namespaces of its own a command that has the caller's terminal on a
+        descriptor from 0 to 2 leads a session without it, so that it cannot type into that terminal what runs
+        outside. ``"share"``: it stays in the caller's session. ``"own"``: a new terminal, on those of its
+        descriptors 0 to 2 that subprocess's options leave alone, controls a session of its own, and
+        :meth:`nsiso.Popen.relay` connects it with the caller's. Excludes *controlling_terminal* and
+        *process_group*. Linux 4.13.
     :param cgroup: directories of existing control groups that it is placed in before a new cgroup namespace
         is made: one of each hierarchy (version 1), or one (version 2). Privilege: to write to them.
     :param memory_limit: bytes of memory of that group. Limits stay when the process has ended.
@@ -137,7 +140,7 @@ class Spec:
     no_new_privs: bool = False
     init: bool = False
     kill_with_parent: bool = False
-    share_terminal: bool = False
+    terminal: "Terminal" = "apart"
     capabilities: Optional[str] = None
     cgroup: tuple[Union[str, bytes], ...] = ()
     memory_limit: Optional[int] = None
@@ -175,7 +178,7 @@ class Spec:
         no_new_privs: bool = False,
         init: bool = False,
         kill_with_parent: bool = False,
-        share_terminal: bool = False,
+        terminal: "Terminal" = "apart",
         capabilities: Optional[str] = None,
         cgroup: "Union[Path, Sequence[Path]]" = (),
         memory_limit: Optional[int] = None,

@@ -7,6 +7,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Literal,
     NamedTuple,
     Optional,
     Protocol,
@@ -59,6 +60,7 @@ Ids = Iterable[tuple[int, int, int]]
 OffsetLike = Union[int, float, tuple[int, int]]
 File = Union[int, IO[Any], None]
 Pairs = Union[Mapping[str, OffsetLike], Iterable[tuple[str, OffsetLike]]]
+Terminal = Literal["apart", "share", "own"]
 Limits = Union[Mapping[int, tuple[int, int]], Iterable[tuple[int, tuple[int, int]]]]
 
 
@@ -90,7 +92,7 @@ class SpecOptions(TypedDict, total=False):
     no_new_privs: bool
     init: bool
     kill_with_parent: bool
-    share_terminal: bool
+    terminal: Terminal
     capabilities: Optional[str]
     cgroup: Union[Path, Sequence[Path]]
     memory_limit: Optional[int]

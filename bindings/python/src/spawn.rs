@@ -69,6 +69,18 @@ impl Process {
         opened.map(IntoRawFd::into_raw_fd).map_err(|error| to_python(py, &error))
     }
 
+    /// The caller's side of its own terminal, which this object closes when it goes.
+    #[getter]
+    fn terminal(&self) -> Option<i32> {
+        self.0.terminal().map(|fd| fd.as_raw_fd())
+    }
+
+    /// Connects two descriptors with that terminal until it has ended; the exit status, or minus the signal.
+    fn relay(&self, py: Python<'_>, input: i32, output: i32) -> PyResult<Option<i32>> {
+        let status = interruptible(py, |go_on| self.0.relay_while(input, output, go_on))?;
+        Ok(status.map(returncode))
+    }
+
     /// Waits for so many seconds or for ever; the exit status, or minus the signal, or `None` if it runs still.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<i32>> {

@@ -2,7 +2,7 @@
 
 use crate::error::to_python;
 use crate::spawn::{self, Order, Process};
-use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset};
+use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset, Terminal};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -74,7 +74,7 @@ pub struct Options {
     #[pyo3(default)]
     kill_with_parent: bool,
     #[pyo3(default)]
-    share_terminal: bool,
+    terminal: Option<String>,
     #[pyo3(default)]
     capabilities: Option<String>,
     #[pyo3(default)]
@@ -173,7 +173,12 @@ fn namespaces(py: Python<'_>, options: &Options) -> PyResult<nsiso::Spec> {
 fn containment(py: Python<'_>, mut spec: nsiso::Spec, options: &Options) -> PyResult<nsiso::Spec> {
     spec = given(spec, options.init, nsiso::Spec::init);
     spec = given(spec, options.kill_with_parent, nsiso::Spec::kill_with_parent);
-    spec = given(spec, options.share_terminal, nsiso::Spec::share_terminal);
+    spec = match options.terminal.as_deref() {
+        None | Some("apart") => spec.terminal(Terminal::Apart),
+        Some("share") => spec.terminal(Terminal::Share),
+        Some("own") => spec.terminal(Terminal::Own),
+        Some(word) => return Err(PyValueError::new_err(format!("{word:?}: no terminal is called so"))),
+    };
     if let Some(keep) = &options.capabilities {
         spec = spec.capabilities(keep.parse().map_err(|error| to_python(py, &error))?);
     }

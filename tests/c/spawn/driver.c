@@ -103,6 +103,7 @@ NUMBER(gid, gid_t, 10)
 NUMBER(process_group, pid_t, 10)
 NUMBER(controlling_terminal, int, 10)
 NUMBER(oom_score_adj, int, 10)
+NUMBER(terminal, int, 10)
 NUMBER(timeout, uint64_t, 10)
 
 static int set_unshare(nsiso_spec *spec, nsiso_command *command, const char *value, nsiso_error **error)
@@ -227,7 +228,7 @@ static const struct setting settings[] = {
     SETTING(no_new_privs), SETTING(process_group), SETTING(rlimit),       SETTING(controlling_terminal),
     SETTING(timeout),      SETTING(oom_score_adj), SETTING(own_memory),   SETTING(env),
     SETTING(command_cwd),  SETTING(fd),            SETTING(null),         SETTING(keep),
-    SETTING(executable),
+    SETTING(executable),   SETTING(terminal),
 };
 
 static int set(nsiso_spec *spec, nsiso_command *command, const char *argument, nsiso_error **error)

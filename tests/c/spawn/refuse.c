@@ -103,6 +103,7 @@ static void null_specs(void)
     NULL_SPEC(no_new_privs, NULL);
     NULL_SPEC(timeout, NULL, 1);
     NULL_SPEC(own_memory, NULL);
+    NULL_SPEC(terminal, NULL, NSISO_TERMINAL_OWN);
 }
 
 static void null_commands(void)
@@ -147,6 +148,8 @@ static void bad_values_of_specs(void)
     BAD(EINVAL, groups, &group, SIZE_MAX);
     BAD(EINVAL, process_group, -1);
     BAD(EINVAL, controlling_terminal, -1);
+    BAD(EINVAL, terminal, -1);
+    BAD(EINVAL, terminal, NSISO_TERMINAL_OWN + 1);
 
     const nsiso_id_range one = {0, 0, 1}, empty = {0, 0, 0}, beyond = {0, UINT32_MAX, 1};
     const nsiso_id_range twice[] = {{0, 0, 10}, {5, 100, 1}};

@@ -85,7 +85,7 @@ static void contain(void)
     ok(nsiso_spec_map_root(spec, &error));
     ok(nsiso_spec_init(spec, &error));
     ok(nsiso_spec_kill_with_parent(spec, &error));
-    ok(nsiso_spec_share_terminal(spec, &error));
+    ok(nsiso_spec_terminal(spec, NSISO_TERMINAL_SHARE, &error));
     ok(nsiso_spec_capabilities(spec, "CAP_SYS_ADMIN,net_raw", &error));
     refused(EINVAL, "capabilities", nsiso_spec_capabilities(spec, "everything", &error));
     refused(EINVAL, "nsiso_spec_capabilities", nsiso_spec_capabilities(spec, NULL, &error));
@@ -225,6 +225,46 @@ static void start(void)
     nsiso_command_free(command);
 }
 
+/* A terminal of its own, and what goes through it. */
+static void relay(void)
+{
+    const char *const argv[] = {"sh", "-c", "read -r line; test -t 1 && echo \"<$line>\"; exit 5", NULL};
+    nsiso_spec *spec = new_spec();
+    nsiso_command *command = new_command(argv);
+    nsiso_process *process = NULL;
+    int in[2], out[2];
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    CHECK(write(in[1], "word\n", 5) == 5 && close(in[1]) == 0);
+    ok(nsiso_spec_terminal(spec, NSISO_TERMINAL_OWN, &error));
+    if (own_memory)
+        ok(nsiso_spec_own_memory(spec, &error));
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    CHECK(isatty(nsiso_process_terminal(process)));
+    CHECK(fcntl(nsiso_process_terminal(process), F_GETFD) == FD_CLOEXEC);
+    refused(EBADF, "relay", nsiso_process_relay(process, -1, out[1], 0, &error));
+    refused(EINVAL, "nsiso_process_relay", nsiso_process_relay(process, in[0], out[1], 1, &error));
+    refused(EINVAL, "nsiso_process_relay", nsiso_process_relay(NULL, in[0], out[1], 0, &error));
+    ok(nsiso_process_relay(process, in[0], out[1], 0, &error));
+    nsiso_wait wait;
+    CHECK(nsiso_process_wait(process, 0, &wait, sizeof wait, 0, NULL) == 1 && wait.exit_code == 5);
+    char said[64] = "";
+    CHECK(read(out[0], said, sizeof said - 1) > 0 && strstr(said, "<word>\r\n") != NULL);
+    CHECK((fcntl(nsiso_process_terminal(process), F_GETFL) & O_NONBLOCK) == 0);
+    nsiso_process_free(process);
+    int status = 0;
+    refused(EINVAL, "plan", nsiso_spawn_function(spec, status_of, &status, 0, &process, &error));
+
+    ok(nsiso_spec_terminal(spec, NSISO_TERMINAL_APART, &error));
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    CHECK(nsiso_process_terminal(process) == -1 && nsiso_process_terminal(NULL) == -1);
+    refused(ENOTTY, "relay", nsiso_process_relay(process, in[0], out[1], 0, &error));
+    nsiso_process_kill_on_free(process);
+    nsiso_process_free(process);
+    nsiso_spec_free(spec);
+    nsiso_command_free(command);
+    CHECK(close(in[0]) == 0 && close(out[0]) == 0 && close(out[1]) == 0);
+}
+
 int main(int argc, char **argv)
 {
     under_valgrind = argc == 2 && strcmp(argv[1], "valgrind") == 0;
@@ -234,6 +274,7 @@ int main(int argc, char **argv)
     describe();
     contain();
     start();
+    relay();
     CHECK(count_fds() == fds);
     check_no_child();
     return 0;

@@ -1,10 +1,10 @@
 //! nsiso_spec's options about what the process may do and use, and about whose end is also its own.
 
 use super::{nsiso_spec, set};
-use crate::boundary::text;
+use crate::boundary::{bad_argument, text};
 use crate::error::nsiso_error;
 use libc::{c_char, c_int};
-use nsiso_core::Capabilities;
+use nsiso_core::{Capabilities, Terminal};
 
 /// Puts a reaper in as pid 1 of the new pid namespace: a tiny program of the library's own, for which
 /// no file is installed. The command stays the caller's child with its own true status; what it leaves
@@ -38,21 +38,49 @@ pub unsafe extern "C" fn nsiso_spec_kill_with_parent(
     unsafe { set("nsiso_spec_kill_with_parent", spec, reterr, |spec| Ok(spec.kill_with_parent())) }
 }
 
-/// Leaves a command in namespaces of its own in the caller's session although it has the caller's
-/// terminal on a descriptor from 0 to 2. It can then type into that terminal what runs outside.
+/// nsiso_spec_terminal: none in namespaces of its own, where it would have the caller's. The default.
+pub const NSISO_TERMINAL_APART: c_int = 0;
+/// nsiso_spec_terminal: the caller's, in the caller's session.
+pub const NSISO_TERMINAL_SHARE: c_int = 1;
+/// nsiso_spec_terminal: a new one.
+pub const NSISO_TERMINAL_OWN: c_int = 2;
+
+/// Says which terminal a command has.
 ///
 /// spec: is changed.
+/// which: NSISO_TERMINAL_APART, _SHARE or _OWN.
 /// reterr: see the top of this file.
 ///
-/// Returns 0, or -EINVAL: spec is NULL. MT-Safe race:spec. Needs no privilege. See setsid(2), TIOCSTI in
-/// ioctl_tty(2).
+/// Apart, a command in namespaces of its own is kept from typing into the caller's terminal what runs
+/// outside (see nsiso_spec); in the caller's namespaces nothing is changed. Sharing, it stays in the
+/// caller's session, and can. A terminal of its own is a new pseudo-terminal at each start, on its
+/// descriptors 0 to 2 but those that the command sets itself, which controls a session of its own. It
+/// begins with the window size and the settings of the first terminal on the caller's descriptors 0 to 2.
+/// Its other side stays with the caller: see nsiso_process_terminal and nsiso_process_relay.
+///
+/// Returns 0, or -EINVAL: spec is NULL, or which is none of these. A plan refuses NSISO_TERMINAL_OWN
+/// with nsiso_spec_controlling_terminal, with nsiso_spec_process_group, for a function, and for a command
+/// that sets all of its descriptors 0 to 2. At the start -ENOENT there is no /dev/ptmx, -ENOSPC
+/// kernel.pty.max is reached. MT-Safe race:spec. Needs no privilege. First kernel: 4.13
+/// (TIOCGPTPEER). See pty(7), setsid(2), ioctl_tty(2).
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_spec_share_terminal(
+pub unsafe extern "C" fn nsiso_spec_terminal(
     spec: *mut nsiso_spec,
+    which: c_int,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
+    let step = "nsiso_spec_terminal";
+    let by = |spec: nsiso_core::Spec| {
+        let which = match which {
+            NSISO_TERMINAL_APART => Terminal::Apart,
+            NSISO_TERMINAL_SHARE => Terminal::Share,
+            NSISO_TERMINAL_OWN => Terminal::Own,
+            _ => return Err(bad_argument(step, &format!("which {which}: no NSISO_TERMINAL_*"))),
+        };
+        Ok(spec.terminal(which))
+    };
     // SAFETY: the C caller's promises about spec and reterr.
-    unsafe { set("nsiso_spec_share_terminal", spec, reterr, |spec| Ok(spec.share_terminal())) }
+    unsafe { set(step, spec, reterr, by) }
 }
 
 /// Keeps these capabilities at most, of those that the process has, and over exec: in the permitted,
