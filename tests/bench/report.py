@@ -16,13 +16,14 @@ from jobs import ALL, GROWTH, Growth
 
 OURS, FLOOR = "nsiso", "floor"
 HEAD = (
-    "| job | from | nsiso µs | against | its µs | ratio | rounds' ratios | free: nsiso µs, ratio | goal | |"
+    "| job | from | nsiso µs | against | its µs | ratio | the floor's | rounds' ratios | free: nsiso µs, ratio "
+    "| goal | |"
 )
 EXPLANATION = """\
 Both sides in one process on one CPU, call by call in turn (peers of another way: round by round); medians of
 the rounds' medians. A ratio is nsiso's time over the other's, the median round's, or "times as fast" the
-other way round. "free" is the same on all CPUs; two threads are measured there
-alone, in microseconds a job."""
+other way round; "the floor's" is the same for the floor in nsiso's place. "free" is the same on all CPUs; two
+threads are measured there alone, in microseconds a job."""
 PEERS = """\
 What the sides are, and where they do less:
 
@@ -70,12 +71,12 @@ class Times:
             self.rounds[Job(name, language)][side].append(float(microseconds))
             self.goals[Job(name, language), side] = goal
 
-    def pair(self, job: Job, side: str) -> Pair:
-        """Compare one side with nsiso; a side without rounds is an error."""
-        ours, theirs = self.rounds[job][OURS], self.rounds[job][side]
+    def pair(self, job: Job, side: str, our: str = OURS) -> Pair:
+        """Compare one side with nsiso, or with another one; a side without rounds is an error."""
+        ours, theirs = self.rounds[job][our], self.rounds[job][side]
         ratios = [one / other for one, other in zip(ours, theirs)]
         if not ratios or len(ours) != len(theirs):
-            raise SystemExit(f"report.py: {job.name}: {len(ours)} rounds of nsiso, {len(theirs)} of {side}")
+            raise SystemExit(f"report.py: {job.name}: {len(ours)} rounds of {our}, {len(theirs)} of {side}")
         return Pair(statistics.median(ours), statistics.median(theirs), ratios)
 
 
@@ -103,6 +104,7 @@ class Row(NamedTuple):
     side: str
     theirs: str
     ratio: str
+    floors: str
     spread: str
     free: str
     goal: str
@@ -124,10 +126,15 @@ def _row(job: Job, side: str, pinned: Times, free: Times) -> Row:
     if job not in pinned.rounds:
         # What two threads do cannot be seen on one CPU.
         judged = _judged(goal, unpinned.ratio)
-        return Row(job, "", side, "", "", _spread(unpinned, goal), told_free, *judged)
+        return Row(job, "", side, "", "", "", _spread(unpinned, goal), told_free, *judged)
     pair = pinned.pair(job, side)
+    limit = (
+        ""
+        if side == FLOOR or FLOOR not in pinned.rounds[job]
+        else _told(pinned.pair(job, side, FLOOR).ratio, goal)
+    )
     told = _told(pair.ratio, goal)
-    numbers = _number(pair.ours), side, _number(pair.theirs), told, _spread(pair, goal)
+    numbers = _number(pair.ours), side, _number(pair.theirs), told, limit, _spread(pair, goal)
     return Row(job, *numbers, told_free, *_judged(goal, pair.ratio))
 
 
@@ -149,7 +156,7 @@ def _growth(growth: Growth, language: str, pinned: Times, free: Times) -> Row:
     name = Job(growth.name, language)
     told = f"{unpinned[0]:.2f} times, {unpinned[0] / unpinned[1]:.3f}"
     return Row(
-        name, f"{ours:.2f} times", FLOOR, f"{theirs:.2f} times", f"{ours / theirs:.3f}", "", told, *judged
+        name, f"{ours:.2f} times", FLOOR, f"{theirs:.2f} times", f"{ours / theirs:.3f}", "", "", told, *judged
     )
 
 

@@ -113,6 +113,15 @@ static inline void describe_groups(char *ret, size_t size)
         snprintf(ret, size, "%d groups", count);
 }
 
+/* Which signals are ignored; not of those that libc keeps for itself, which its posix_spawn leaves ignored. */
+static inline unsigned long long ignored_signals(void)
+{
+    const unsigned long long own = 3ull << 31;
+    char mask[NAME_SIZE];
+    first_line("/proc/self/status", "SigIgn:", mask, sizeof(mask));
+    return strtoull(mask, NULL, 16) & ~own;
+}
+
 /* One line; `before` are the caller's surroundings. */
 static inline void describe(const struct surroundings *before, char *ret, size_t size)
 {
@@ -137,10 +146,10 @@ static inline void describe(const struct surroundings *before, char *ret, size_t
     int renamed = strcmp(now.host_name, before->host_name) != 0;
     snprintf(ret, size,
              "new:%s; uids %s, gids %s; user %u, group %u, beside it %s; %s; host name %s; %s mounts; /proc %s; lo %s; "
-             "signals blocked %s; %d descriptors; environment of %d",
+             "signals blocked %s, ignored %llx; %d descriptors; environment of %d",
              new[0] ? new : " nothing", uids, gids, (unsigned)geteuid(), (unsigned)getegid(), groups, process,
              renamed ? now.host_name : "kept", propagation(), numbered ? "of its own" : "the caller's",
-             loopback_is_up() ? "up" : "down", blocked, count_descriptors(), count_variables());
+             loopback_is_up() ? "up" : "down", blocked, ignored_signals(), count_descriptors(), count_variables());
 }
 
 #endif

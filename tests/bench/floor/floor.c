@@ -2,7 +2,8 @@
  *
  * The floor that spawn.rs, spawn.c and spawn.py load and pair with nsiso: one clone3(2), the steps, exec, waitid(2); the
  * caller's own stack, nothing allocated, nothing copied. As safe for the host as nsiso is: all signals blocked meanwhile,
- * the host's handlers gone in the child, its descriptors from 3 on not passed. side_fork does the same in a copy of the
+ * the host's handlers gone in the child, SIGPIPE, SIGCHLD and SIGXFSZ at their defaults even where the host ignores them,
+ * its descriptors from 3 on not passed. side_fork does the same in a copy of the
  * caller; side_posix_spawn is libc's way (from glibc 2.34 on), for jobs without namespaces.
  */
 #define _GNU_SOURCE
@@ -136,11 +137,20 @@ static const char *take_steps(const struct floor_job *job)
     return NULL;
 }
 
+/* What hosts are wont to ignore for themselves. */
+static const int unignored[] = {SIGPIPE, SIGCHLD, SIGXFSZ};
+enum { UNIGNORED = sizeof(unignored) / sizeof(unignored[0]) };
+
+/* The kernel's own struct sigaction, all zeros for the default. */
+static const uint64_t default_action[4];
+
 static int run(void *argument)
 {
     struct child *child = argument;
     child->failed = take_steps(child->job);
     if (!child->failed) {
+        for (int i = 0; i < UNIGNORED; i++)
+            syscall(SYS_rt_sigaction, unignored[i], default_action, NULL, KERNEL_SIGNAL_SET);
         syscall(SYS_rt_sigprocmask, SIG_SETMASK, &child->signals_before, NULL, KERNEL_SIGNAL_SET);
         execve(child->job->path, child->job->argv, child->job->envp);
         child->failed = "execve";
@@ -208,12 +218,21 @@ int64_t side_fork(const struct floor_job *job)
 static int spawn_by_libc(const struct floor_job *job)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t defaults;
     pid_t pid;
     int status;
+    sigemptyset(&defaults);
+    for (int i = 0; i < UNIGNORED; i++)
+        sigaddset(&defaults, unignored[i]);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addclosefrom_np(&actions, FIRST_NOT_PASSED);
-    int error = posix_spawn(&pid, job->path, &actions, NULL, job->argv, job->envp);
+    int error = posix_spawn(&pid, job->path, &actions, &attributes, job->argv, job->envp);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     if (error)
         return complain("posix_spawn", error);
     if (waitpid(pid, &status, 0) < 0)

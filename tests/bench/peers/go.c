@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,17 +27,25 @@ static int start(const struct floor_job *job)
     int to[2], from[2], error;
     pid_t pid;
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all;
     snprintf(path, sizeof(path), "%.*s/go", slash ? (int)(slash - job->path) : 0, job->path);
     for (int i = 0; job->argv[i] && i < MAX_WORDS - OWN_WORDS - 1; i++)
         words[OWN_WORDS + i] = job->argv[i];
     if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
         return -errno;
+    /* What it was told to ignore, its children would ignore. */
+    sigfillset(&all);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    error = posix_spawn(&pid, path, &actions, NULL, (char *const *)words, job->envp);
+    error = posix_spawn(&pid, path, &actions, &attributes, (char *const *)words, job->envp);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     close(to[0]);
     close(from[1]);
     if (error)

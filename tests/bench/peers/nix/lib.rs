@@ -6,6 +6,7 @@
 use nix::errno::Errno;
 use nix::mount::{mount, MsFlags};
 use nix::sched::{clone, CloneFlags};
+use nix::sys::signal::{signal, SigHandler, Signal};
 use nix::sys::wait::{waitpid, WaitStatus};
 use nix::unistd::{execve, sethostname};
 use std::ffi::{c_char, c_int, CStr, CString, OsStr};
@@ -117,6 +118,9 @@ impl Job {
         if self.proc {
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
             mount(Some("proc"), "/proc", Some("proc"), flags, none)?;
+        }
+        for number in [Signal::SIGPIPE, Signal::SIGCHLD, Signal::SIGXFSZ] {
+            unsafe { signal(number, SigHandler::SigDfl) }?;
         }
         let flags = libc::CLOSE_RANGE_CLOEXEC as c_int;
         Errno::result(unsafe { libc::close_range(FIRST_NOT_PASSED, u32::MAX, flags) })?;
