@@ -16,8 +16,8 @@ from jobs import ALL, GROWTH, Growth
 
 OURS, FLOOR = "nsiso", "floor"
 HEAD = (
-    "| job | from | nsiso µs | against | its µs | ratio | the floor's | rounds' ratios | free: nsiso µs, ratio "
-    "| goal | |"
+    "| job | from | nsiso µs | against | its µs | ratio | the floor's | rounds' ratios "
+    "| free: nsiso µs, ratio | goal | |"
 )
 EXPLANATION = """\
 Both sides in one process on one CPU, call by call in turn (peers of another way: round by round); medians of
