@@ -20,7 +20,10 @@
 #include "floor/floor.h"
 #include "rounds.h"
 
-enum { THREADS = 2, FIRST_SIDE = 4, ALONE = 1 };
+enum { THREADS = 2, ALONE = 1 };
+
+/* Which word is which. */
+enum { LIBRARIES = 1, OPTIONS, MIB, VERB };
 
 static struct nsiso_spec *spec;
 static struct nsiso_command *command;
@@ -213,40 +216,50 @@ static void measure_threads(struct effort effort, const struct side *sides, int 
     }
 }
 
+/* Finds the sides that are named up to "--"; gives where that is. */
+static int find_sides(void *floor, char **words, int at, struct side *sides, int *ret_together, int *ret_count)
+{
+    for (; words[at] && strcmp(words[at], "--") != 0; at++) {
+        if (strcmp(words[at], "apart") == 0)
+            *ret_together = *ret_count;
+        else if (*ret_count < MAX_SIDES)
+            sides[(*ret_count)++] = side_of(floor, words[LIBRARIES], words[at]);
+    }
+    if (!words[at] || !words[at + 1])
+        die("no program", "");
+    return at;
+}
+
 int main(int count, char **words)
 {
     char path[PATH_MAX];
     struct side sides[MAX_SIDES];
-    int sides_count = 0, together = 0, at = FIRST_SIDE + 1, checking = count > at && strcmp(words[at - 1], "check") == 0;
     struct effort effort = {0};
-    if (count < at + 3)
+    int sides_count = 0, together = 0, at = VERB + 1;
+    if (count <= at)
         die("usage: see the head of spawn.c", "");
-    if (!checking) {
+    int checking = strcmp(words[VERB], "check") == 0;
+    if (!checking && count > at + 2) {
         effort = (struct effort){.rounds = atoi(words[at]), .milliseconds = atof(words[at + 1])};
         at += 2;
     }
-    snprintf(path, sizeof(path), "%s/libfloor.so", words[1]);
+    snprintf(path, sizeof(path), "%s/libfloor.so", words[LIBRARIES]);
     void *floor = dlopen(path, RTLD_NOW);
     if (!floor)
         die(path, " cannot be loaded");
-    for (; at < count && strcmp(words[at], "--") != 0; at++) {
-        if (strcmp(words[at], "apart") == 0)
-            together = sides_count;
-        else if (sides_count < MAX_SIDES)
-            sides[sides_count++] = side_of(floor, words[1], words[at]);
-    }
+    at = find_sides(floor, words, at, sides, &together, &sides_count);
     const char *const *argv = (const char *const *)words + at + 1;
     struct floor_job *(*floor_job)(const char *, const char *const *);
     void (*grow)(size_t);
     *(void **)&floor_job = dlsym(floor, "floor_job_new");
     *(void **)&grow = dlsym(floor, "floor_grow");
-    prepare(words[2], argv);
-    job = floor_job(words[2], argv);
-    grow((size_t)atol(words[3]));
+    prepare(words[OPTIONS], argv);
+    job = floor_job(words[OPTIONS], argv);
+    grow((size_t)atol(words[MIB]));
     if (checking) {
         for (int side = 0; side < sides_count; side++)
             time_once(&sides[side]);
-    } else if (strcmp(words[FIRST_SIDE], "threads") == 0) {
+    } else if (strcmp(words[VERB], "threads") == 0) {
         measure_threads(effort, sides, sides_count);
     } else {
         measure_apart(effort, sides, together, sides_count);
