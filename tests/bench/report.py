@@ -193,7 +193,9 @@ def main(pinned: Path, free: Path, seen: Path) -> None:
     rows = _rows(Times(pinned), Times(free))
     goals = [row for row in rows if row.goal]
     print("# nsiso against the kernel's floor, and against its peers\n")
-    print(f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {_processor()}. {EXPLANATION}\n")
+    machine = f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {_processor()}"
+    # A run on a busy machine should be seen to be one.
+    print(f"{machine}, load average {os.getloadavg()[1]:.1f}.\n\n{EXPLANATION}\n")
     print(HEAD)
     print("|" + "---|" * (HEAD.count("|") - 1))
     print("\n".join(map(str, rows)))
