@@ -1,7 +1,7 @@
 """What does a documented call cost from Python, against os.fork and libc by ctypes?
 
     calls.py check                        do both sides do the same? Fails if not
-    calls.py measure ROUNDS MILLISECONDS  see rounds.h, whose twin ``measure`` is
+    calls.py measure ROUNDS MILLISECONDS  see rounds.h
 
 Each job has a process of its own: calls that move their caller move only that.
 """
@@ -12,21 +12,17 @@ import ctypes
 import functools
 import mmap
 import os
-import random
 import socket
-import statistics
 import sys
 import time
 from dataclasses import dataclass
 from typing import Callable
 
 import nsiso
+from rounds import Take, calls_in_a_round, take_round
 
 FROM = "Python"
 LIBC = ctypes.CDLL(None, use_errno=True)
-WARM_UP = 5
-MIN_CALLS = 100
-MAX_CALLS = 2000
 OWN_NET = "/proc/self/ns/net"
 
 # While checking, whoever is in new namespaces writes its links here, in memory that all children share.
@@ -144,25 +140,22 @@ def check(job: Job) -> None:
     print(f"seen\t{job.name}\t{FROM}\tnew: {' '.join(wanted) or 'nothing'}", flush=True)
 
 
-def _time(call: Call) -> float:
-    start = time.perf_counter_ns()
-    call()
-    return (time.perf_counter_ns() - start) / 1e3
+def _timed(call: Call) -> Take:
+    def take() -> float:
+        start = time.perf_counter_ns()
+        call()
+        return (time.perf_counter_ns() - start) / 1e3
+
+    return take
 
 
 def measure(job: Job, rounds: int, milliseconds: float) -> None:
-    """Time the sides call by call in turn, in an order drawn anew each time."""
-    slowest = max(statistics.median(_time(call) for _ in range(WARM_UP)) for call in job.sides.values())
-    calls = min(max(int(milliseconds * 1e3 / slowest), MIN_CALLS), MAX_CALLS)
-    sides = list(job.sides.items())
+    """Time the sides call by call in turn."""
+    sides = {side: _timed(call) for side, call in job.sides.items()}
+    calls = calls_in_a_round(milliseconds, sides)
     for number in range(rounds):
-        samples: dict[str, list[float]] = {side: [] for side in job.sides}
-        for _ in range(calls):
-            random.shuffle(sides)
-            for side, call in sides:
-                samples[side].append(_time(call))
-        for side, values in samples.items():
-            print(f"time\t{job.name}\t{FROM}\t{number}\t{side}\t{statistics.median(values):.3f}\t")
+        for side, microseconds in take_round(sides, calls).items():
+            print(f"time\t{job.name}\t{FROM}\t{number}\t{side}\t{microseconds:.3f}\t")
 
 
 def main(words: list[str]) -> None:

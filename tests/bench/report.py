@@ -1,6 +1,6 @@
-"""How do the rounds of both sides compare? Makes a Markdown table of what the programs told (see rounds.h).
+"""How do the rounds of all sides compare? Makes a Markdown table of what the programs told (see rounds.h).
 
-report.py PINNED FREE SEEN CPU: what they told on one CPU, on any CPU and in the check; that CPU's number.
+report.py PINNED FREE SEEN: what they told on one CPU, on any CPU and in the check.
 """
 
 from __future__ import annotations
@@ -12,8 +12,32 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-OURS = "nsiso"
-HEAD = "| job | from | nsiso µs | against | its µs | ratio | rounds' ratios | goal | not pinned: µs, ratio |"
+from jobs import ALL, GROWTH, Growth
+
+OURS, FLOOR = "nsiso", "floor"
+HEAD = (
+    "| job | from | nsiso µs | against | its µs | ratio | the floor's | rounds' ratios "
+    "| free: nsiso µs, ratio | goal | |"
+)
+EXPLANATION = """\
+Both sides in one process on one CPU, call by call in turn (peers of another way: round by round); medians of
+the rounds' medians. A ratio is nsiso's time over the other's, the median round's, or "times as fast" the
+other way round; "the floor's" is the same for the floor in nsiso's place. "free" is the same on all CPUs; two
+threads are measured there alone, in microseconds a job."""
+PEERS = """\
+What the sides are, and where they do less:
+
+- floor: `clone3` with `CLONE_VM`, `CLONE_VFORK` and a pidfd, signals blocked meanwhile and the handlers
+  cleared, the same steps, `execve`, `waitid`. Behind a reaper: the same without a reaper. Other ids and a
+  joined time namespace cannot be had in memory that is shared with the caller (`dumpable` belongs to the
+  memory, `setns` answers EUSERS), so the floor executes a static helper of 1 KiB first, which changes the ids
+  or joins, and then executes the program.
+- fork: the floor's steps in a copy of the caller.
+- posix_spawn: libc's. It gives no pidfd.
+- nix: `nix::sched::clone` and `execve`. Blocks no signals, has no pidfd, leaves `lo` down.
+- go: `os.StartProcess` with `SysProcAttr`, in a process of its own, so in a host of its own size. Mounts no
+  /proc and leaves `lo` down, and closes no descriptors in the child.
+- unshare: `subprocess.Popen` of unshare(1), which forks once more. Leaves `lo` down."""
 
 
 class Job(NamedTuple):
@@ -47,45 +71,114 @@ class Times:
             self.rounds[Job(name, language)][side].append(float(microseconds))
             self.goals[Job(name, language), side] = goal
 
-    def pair(self, job: Job, side: str) -> Pair:
-        """Compare one side with nsiso; a side without rounds is an error."""
-        ours, theirs = self.rounds[job][OURS], self.rounds[job][side]
+    def pair(self, job: Job, side: str, our: str = OURS) -> Pair:
+        """Compare one side with nsiso, or with another one; a side without rounds is an error."""
+        ours, theirs = self.rounds[job][our], self.rounds[job][side]
         ratios = [one / other for one, other in zip(ours, theirs)]
         if not ratios or len(ours) != len(theirs):
-            raise SystemExit(f"report.py: {job.name}: {len(ours)} rounds of nsiso, {len(theirs)} of {side}")
+            raise SystemExit(f"report.py: {job.name}: {len(ours)} rounds of {our}, {len(theirs)} of {side}")
         return Pair(statistics.median(ours), statistics.median(theirs), ratios)
 
 
-def _number(microseconds: float) -> str:
-    return f"{microseconds:.0f}" if microseconds >= 100 else f"{microseconds:.3g}"
+def _number(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
 
 
-def _goal(goal: str, ratio: float) -> str:
-    if not goal:
-        return ""
-    return f"≤ {goal} ({'met' if ratio <= float(goal) else 'missed'})"
+def _met(goal: str, ratio: float) -> bool:
+    relation, bound = goal[:2], float(goal[2:])
+    return ratio <= bound if relation == "<=" else 1 / ratio >= bound
 
 
-def _rows(pinned: Times, free: Times) -> list[str]:
-    rows = []
-    for job, sides in pinned.rounds.items():
-        for side in sides:
-            if side == OURS:
-                continue
-            pair, unpinned = pinned.pair(job, side), free.pair(job, side)
-            cells = [
-                job.name,
-                job.language,
-                _number(pair.ours),
-                side,
-                _number(pair.theirs),
-                f"{pair.ratio:.2f}",
-                f"{min(pair.ratios):.2f} … {max(pair.ratios):.2f}",
-                _goal(pinned.goals[job, side], pair.ratio),
-                f"{_number(unpinned.ours)}, {unpinned.ratio:.2f}",
-            ]
-            rows.append(f"| {' | '.join(cells)} |")
+def _told(ratio: float, goal: str) -> str:
+    """Tell it as the goal does: how many times as long nsiso takes, or how many times as fast it is."""
+    return (
+        f"{_number(1 / ratio)} times as fast" if goal.startswith(">=") or ratio < 1 / 10 else f"{ratio:.3f}"
+    )
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    job: Job
+    ours: str
+    side: str
+    theirs: str
+    ratio: str
+    floors: str
+    spread: str
+    free: str
+    goal: str
+    met: str
+
+    def __str__(self) -> str:
+        return f"| {' | '.join([*self.job, *self[1:]])} |"
+
+
+def _judged(goal: str, ratio: float) -> tuple[str, str]:
+    words = {"": "", "<=": f"≤ {goal[2:]}", ">=": f"≥ {goal[2:]} times as fast"}[goal[:2]]
+    return (words, "met" if _met(goal, ratio) else "missed") if goal else ("", "")
+
+
+def _row(job: Job, side: str, pinned: Times, free: Times) -> Row:
+    goal = free.goals[job, side]
+    unpinned = free.pair(job, side)
+    told_free = f"{_number(unpinned.ours)}, {_told(unpinned.ratio, goal)}"
+    if job not in pinned.rounds:
+        # What two threads do cannot be seen on one CPU.
+        judged = _judged(goal, unpinned.ratio)
+        return Row(job, "", side, "", "", "", _spread(unpinned, goal), told_free, *judged)
+    pair = pinned.pair(job, side)
+    limit = (
+        ""
+        if side == FLOOR or FLOOR not in pinned.rounds[job]
+        else _told(pinned.pair(job, side, FLOOR).ratio, goal)
+    )
+    told = _told(pair.ratio, goal)
+    numbers = _number(pair.ours), side, _number(pair.theirs), told, limit, _spread(pair, goal)
+    return Row(job, *numbers, told_free, *_judged(goal, pair.ratio))
+
+
+def _spread(pair: Pair, goal: str) -> str:
+    return f"{_told(min(pair.ratios), goal)} … {_told(max(pair.ratios), goal)}"
+
+
+def _growth(growth: Growth, language: str, pinned: Times, free: Times) -> Row:
+    """How much more a job costs in the large host, over how much more the floor costs there."""
+    small, large = Job(growth.small, language), Job(growth.large, language)
+
+    def grown(times: Times) -> tuple[float, float]:
+        before, after = times.pair(small, FLOOR), times.pair(large, FLOOR)
+        return after.ours / before.ours, after.theirs / before.theirs
+
+    ours, theirs = grown(pinned)
+    unpinned = grown(free)
+    judged = _judged(growth.goal, ours / theirs)
+    name = Job(growth.name, language)
+    told = f"{unpinned[0]:.2f} times, {unpinned[0] / unpinned[1]:.3f}"
+    return Row(
+        name, f"{ours:.2f} times", FLOOR, f"{theirs:.2f} times", f"{ours / theirs:.3f}", "", "", told, *judged
+    )
+
+
+def _rows(pinned: Times, free: Times) -> list[Row]:
+    rows = [
+        _row(job, side, pinned, free) for job, sides in free.rounds.items() for side in sides if side != OURS
+    ]
+    rows += [_growth(growth, language, pinned, free) for growth in GROWTH for language in ALL]
     return rows
+
+
+def _seen(path: Path) -> list[str]:
+    """What was seen, and in which jobs."""
+    jobs: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for line in path.read_text().splitlines():
+        _, name, language, what = line.split("\t")
+        jobs[what][name].append(language)
+    lines = []
+    for what, names in jobs.items():
+        told = (f"{name} ({', '.join(languages)})" for name, languages in names.items())
+        lines.append(f"- {'; '.join(told)}: {what}")
+    return lines
 
 
 def _processor() -> str:
@@ -95,22 +188,21 @@ def _processor() -> str:
     return os.uname().machine
 
 
-def main(pinned: Path, free: Path, seen: Path, cpu: str) -> None:
+def main(pinned: Path, free: Path, seen: Path) -> None:
     """Print the report."""
-    times = Times(pinned)
-    rounds = max(len(numbers) for sides in times.rounds.values() for numbers in sides.values())
-    print("# nsiso against the kernel's floor\n")
-    print(f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {_processor()}. Both sides in one process")
-    print(f"on CPU {cpu}, call by call in turn; medians of {rounds} rounds' medians. A ratio is the median")
-    print("of the rounds' ratios; below 1 nsiso is faster.\n")
+    rows = _rows(Times(pinned), Times(free))
+    goals = [row for row in rows if row.goal]
+    print("# nsiso against the kernel's floor, and against its peers\n")
+    machine = f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {_processor()}"
+    # A run on a busy machine should be seen to be one.
+    print(f"{machine}, load average {os.getloadavg()[1]:.1f}.\n\n{EXPLANATION}\n")
     print(HEAD)
     print("|" + "---|" * (HEAD.count("|") - 1))
-    print("\n".join(_rows(times, Times(free))))
-    print("\nSeen inside, the same on all sides of a job:\n")
-    for line in seen.read_text().splitlines():
-        _, name, language, what = line.split("\t")
-        print(f"- {name} ({language}): {what}")
+    print("\n".join(map(str, rows)))
+    print(f"\nGoals met: {sum(row.met == 'met' for row in goals)} of {len(goals)}.")
+    print(f"\n{PEERS}\n\nSeen inside, the same on all sides of a job:\n")
+    print("\n".join(_seen(seen)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    main(*map(Path, sys.argv[1:]))

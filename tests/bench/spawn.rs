@@ -1,39 +1,36 @@
-//! How much does `Spec::spawn(…).wait()` add to the least code that does the same, and to `posix_spawn`?
+//! What does `Spec::spawn(…).wait()` cost from Rust, against the floor and the peers?
 //!
 //! ```text
-//! spawn DIRECTORY check                        do both sides do the same? Fails if not
-//! spawn DIRECTORY measure ROUNDS MILLISECONDS  see rounds.h, whose twin `measure` is
+//! spawn LIBRARIES OPTIONS MIB check SIDE... -- PROGRAM...
+//! spawn LIBRARIES OPTIONS MIB measure ROUNDS MILLISECONDS SIDE... apart SIDE... -- PROGRAM...
+//! spawn LIBRARIES OPTIONS MIB threads ROUNDS MILLISECONDS SIDE... apart SIDE... -- PROGRAM...
 //! ```
 //!
-//! DIRECTORY has libfloor.so (floor/floor.c), tiny and witness, as `run` builds them.
+//! The twin of spawn.c, whose head says what the words mean.
 #![deny(unsafe_code)]
 
 mod floor;
 
-use floor::{Call, Floor};
 use nsiso::{Command, Kind, Kinds, Spec};
 use std::env;
-use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-type Error = Box<dyn std::error::Error>;
+type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
-const FROM: &str = "Rust";
 const WARM_UP: usize = 5;
-const MIN_CALLS: usize = 100;
+const MIN_CALLS: f64 = 40.0;
+const MAX_CALLS: f64 = 2000.0;
+/// In microseconds: who is so slow that [`MIN_CALLS`] take longer than this is called less often.
+const LONGEST: f64 = 30e3;
+const THREADS: usize = 2;
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let done = match words[..] {
-        [directory, "check"] => check(directory),
-        [directory, "measure", rounds, milliseconds] => measure(directory, rounds, milliseconds),
-        _ => Err("usage: spawn DIRECTORY check | spawn DIRECTORY measure ROUNDS MILLISECONDS".into()),
-    };
-    match done {
+    match act(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "spawn: {error}");
@@ -42,104 +39,137 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is measured. The steps follow from the kinds and two options, as [`Spec`] has them.
-pub struct Job {
-    name: &'static str,
-    kinds: Kinds,
-    host_name: Option<&'static str>,
-    /// nsiso may take at most so many times as long as the floor.
-    goal: &'static str,
-}
-
-/// The last one has a net namespace, whose end steals time from whatever comes after it.
-fn jobs() -> [Job; 3] {
-    let common = Kind::User | Kind::Mnt | Kind::Pid | Kind::Uts | Kind::Ipc;
-    [
-        Job { name: "spawn, no namespaces", kinds: Kinds::NONE, host_name: None, goal: "1.10" },
-        Job {
-            name: "spawn, six kinds, root mapped, own /proc, host name",
-            kinds: common | Kind::Cgroup,
-            host_name: Some("nsiso"),
-            goal: "1.05",
-        },
-        Job {
-            name: "spawn, user+mnt+pid+uts+ipc+net, root mapped, own /proc, lo up",
-            kinds: common | Kind::Net,
-            host_name: None,
-            goal: "1.05",
-        },
-    ]
-}
-
-impl Job {
-    fn spec(&self) -> Spec {
-        let mut spec = Spec::new().unshare(self.kinds);
-        if self.kinds.contains(Kind::User) {
-            spec = spec.map_root();
-        }
-        if self.kinds.contains(Kind::Pid) {
-            spec = spec.proc();
-        }
-        if let Some(name) = self.host_name {
-            spec = spec.hostname(name);
-        }
-        spec
-    }
-}
-
-/// One way to do a job.
-struct Side<'a> {
-    name: &'static str,
-    /// As a job's; empty where nothing is promised.
-    goal: &'static str,
-    run: Box<dyn FnMut() -> Result<()> + 'a>,
-}
-
-/// All ways to do this job: nsiso's, the floor's, and libc's where it has one.
-fn sides<'a>(job: &Job, floor: &'a Floor, args: &[String]) -> Result<Vec<Side<'a>>> {
-    let (spec, command) = (job.spec(), Command::new(&args[0]).args(&args[1..]));
-    let nsiso = move || {
-        let status = spec.spawn(&command)?.wait()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(status.to_string().into())
-        }
+fn act(words: &[String]) -> Result<()> {
+    let mut halves = words.splitn(2, |word| word == "--");
+    let (Some([libraries, options, mib, verb, rest @ ..]), Some(program)) = (halves.next(), halves.next())
+    else {
+        return Err("usage: see the head of spawn.rs".into());
     };
-    let mut sides = vec![Side { name: "nsiso", goal: "", run: Box::new(nsiso) }];
-    let call = Call::new(job, args)?;
-    sides.push(Side { name: "floor", goal: job.goal, run: Box::new(move || floor.spawn(&call)) });
-    if job.kinds.is_empty() {
-        let call = Call::new(job, args)?;
-        sides.push(Side {
-            name: "posix_spawn",
-            goal: "0.80",
-            run: Box::new(move || floor.posix_spawn(&call)),
-        });
+    floor::grow(libraries, mib.parse()?)?;
+    let side = |name: &String| Side::new(name, libraries, options, program);
+    match (verb.as_str(), rest) {
+        ("check", names) => names.iter().try_for_each(|name| side(name)?.take().map(drop)),
+        (verb, [rounds, milliseconds, names @ ..]) => {
+            let effort = Effort { rounds: rounds.parse()?, milliseconds: milliseconds.parse()? };
+            let mut groups = names.split(|name| name == "apart");
+            let mut group = || groups.next().unwrap_or_default().iter().map(side).collect::<Result<Vec<_>>>();
+            let (together, apart) = (group()?, group()?);
+            if verb == "threads" {
+                measure_threads(effort, &together)
+            } else {
+                measure(effort, &together, &apart)
+            }
+        }
+        _ => Err(format!("no such verb: {verb}").into()),
     }
-    Ok(sides)
 }
 
-fn measure(directory: &str, rounds: &str, milliseconds: &str) -> Result<()> {
-    let (rounds, milliseconds) = (rounds.parse::<usize>()?, milliseconds.parse::<f64>()?);
-    let floor = Floor::load(directory)?;
-    let args = [format!("{directory}/tiny")];
-    for job in jobs() {
-        let mut sides = sides(&job, &floor, &args)?;
-        let mut slowest = 0.0_f64;
-        for side in &mut sides {
-            let mut samples = (0..WARM_UP).map(|_| time(side)).collect::<Result<Vec<_>>>()?;
-            slowest = slowest.max(median(&mut samples));
+/// How many rounds, and for about how long each side runs in one.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    milliseconds: f64,
+}
+
+/// One way to do the job.
+struct Side {
+    name: String,
+    way: Way,
+}
+
+enum Way {
+    Nsiso { spec: Box<Spec>, command: Command },
+    Other(floor::Side),
+}
+
+impl Side {
+    fn new(name: &str, libraries: &str, options: &str, program: &[String]) -> Result<Side> {
+        let way = if name == "nsiso" {
+            let [first, rest @ ..] = program else { return Err("no program".into()) };
+            Way::Nsiso { spec: Box::new(spec(options)?), command: Command::new(first).args(rest) }
+        } else {
+            Way::Other(floor::Side::find(libraries, name, options, program)?)
+        };
+        Ok(Side { name: name.to_owned(), way })
+    }
+
+    /// Does the job once; in microseconds.
+    fn take(&self) -> Result<f64> {
+        let taken = match &self.way {
+            Way::Other(other) => other.take(),
+            Way::Nsiso { spec, command } => time(spec, command),
+        };
+        taken.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    fn say(&self, round: usize, microseconds: f64) -> Result<()> {
+        Ok(writeln!(io::stdout(), "{round}\t{}\t{microseconds:.3}", self.name)?)
+    }
+}
+
+fn time(spec: &Spec, command: &Command) -> Result<f64> {
+    let start = Instant::now();
+    let process = spec.spawn(command)?;
+    let status = process.wait()?;
+    drop(process);
+    let taken = start.elapsed();
+    if status.success() {
+        Ok(taken.as_secs_f64() * 1e6)
+    } else {
+        Err(status.to_string().into())
+    }
+}
+
+/// The job, as nsiso is told.
+fn spec(options: &str) -> Result<Spec> {
+    let (mut spec, mut kinds) = (Spec::new(), Kinds::NONE);
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == option) {
+            kinds |= kind;
+            continue;
         }
-        let calls = ((milliseconds * 1e3 / slowest) as usize).max(MIN_CALLS);
-        for round in 0..rounds {
-            say_round(&job, round, &mut sides, calls)?;
+        spec = match option.split_once('=').unwrap_or((option, "")) {
+            ("hostname", name) => spec.hostname(name),
+            ("ids", id) => {
+                let id = id.parse()?;
+                spec.uid(id).gid(id).groups([id])
+            }
+            ("join_time", path) => spec.join_path(path),
+            ("proc", _) => spec.proc(),
+            ("loopback_down", _) => spec.loopback_down(),
+            ("init", _) => spec.init(),
+            _ => return Err(format!("no such option: {option}").into()),
+        };
+    }
+    spec = spec.unshare(kinds);
+    Ok(if kinds.contains(Kind::User) { spec.map_root() } else { spec })
+}
+
+/// Those apart are called after the others in each round.
+fn measure(effort: Effort, together: &[Side], apart: &[Side]) -> Result<()> {
+    let mut groups = vec![together];
+    groups.extend(apart.chunks(1));
+    let calls = groups.iter().map(|sides| calls_in_a_round(effort, sides)).collect::<Result<Vec<_>>>()?;
+    for round in 0..effort.rounds {
+        for (sides, calls) in groups.iter().zip(&calls) {
+            take_round(round, sides, *calls)?;
         }
     }
     Ok(())
 }
 
-fn say_round(job: &Job, round: usize, sides: &mut [Side<'_>], calls: usize) -> Result<()> {
+/// Calls each side some times that nobody notes; gives how often they can be called in a round.
+fn calls_in_a_round(effort: Effort, sides: &[Side]) -> Result<usize> {
+    let mut slowest = 0.0_f64;
+    for side in sides {
+        let mut samples = (0..WARM_UP).map(|_| side.take()).collect::<Result<Vec<_>>>()?;
+        slowest = slowest.max(median(&mut samples));
+    }
+    let least = (LONGEST / slowest).clamp(1.0, MIN_CALLS);
+    Ok((effort.milliseconds * 1e3 / slowest).clamp(least, MAX_CALLS) as usize)
+}
+
+fn take_round(round: usize, sides: &[Side], calls: usize) -> Result<()> {
     let mut samples = vec![Vec::with_capacity(calls); sides.len()];
     let mut order: Vec<usize> = (0..sides.len()).collect();
     for call in 0..calls {
@@ -149,23 +179,12 @@ fn say_round(job: &Job, round: usize, sides: &mut [Side<'_>], calls: usize) -> R
             order.reverse();
         }
         for &index in &order {
-            if let (Some(side), Some(samples)) = (sides.get_mut(index), samples.get_mut(index)) {
-                samples.push(time(side)?);
+            if let (Some(side), Some(samples)) = (sides.get(index), samples.get_mut(index)) {
+                samples.push(side.take()?);
             }
         }
     }
-    for (side, samples) in sides.iter().zip(&mut samples) {
-        let (Side { name, goal, .. }, time) = (side, median(samples));
-        writeln!(io::stdout(), "time\t{}\t{FROM}\t{round}\t{name}\t{time:.3}\t{goal}", job.name)?;
-    }
-    Ok(())
-}
-
-/// In microseconds.
-fn time(side: &mut Side<'_>) -> Result<f64> {
-    let start = Instant::now();
-    (side.run)().map_err(|error| format!("{}: {error}", side.name))?;
-    Ok(start.elapsed().as_secs_f64() * 1e6)
+    sides.iter().zip(&mut samples).try_for_each(|(side, samples)| side.say(round, median(samples)))
 }
 
 fn median(samples: &mut [f64]) -> f64 {
@@ -173,38 +192,33 @@ fn median(samples: &mut [f64]) -> f64 {
     samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn check(directory: &str) -> Result<()> {
-    let floor = Floor::load(directory)?;
-    let record = format!("{directory}/seen");
-    let mut args = vec![format!("{directory}/witness"), record.clone()];
-    for kind in Kind::ALL {
-        args.push(fs::read_link(format!("/proc/self/ns/{kind}"))?.to_string_lossy().into_owned());
-    }
-    args.push(fs::read_to_string("/proc/sys/kernel/hostname")?.trim_end().to_owned());
-    for job in jobs() {
-        let mut seen = Vec::new();
-        for side in &mut sides(&job, &floor, &args)? {
-            (side.run)().map_err(|error| format!("{}: {}: {error}", job.name, side.name))?;
-            seen.push((side.name, fs::read_to_string(&record)?.trim_end().to_owned()));
-            fs::remove_file(&record)?;
+/// What a job takes when several threads do it, each side for so long in turn.
+fn measure_threads(effort: Effort, sides: &[Side]) -> Result<()> {
+    for round in 0..effort.rounds {
+        for at in 0..sides.len() {
+            if let Some(side) = sides.get((at + round) % sides.len()) {
+                side.say(round, rate(side, effort.milliseconds)?)?;
+            }
         }
-        say_what_was_seen(&job, &seen)?;
     }
     Ok(())
 }
 
-/// One line for all sides, or an error if one of them did something else.
-fn say_what_was_seen(job: &Job, seen: &[(&str, String)]) -> Result<()> {
-    let Job { name, kinds, .. } = job;
-    let new: Vec<&str> = kinds.iter().map(Kind::name).collect();
-    let wanted = format!("new: {};", if new.is_empty() { "nothing".to_owned() } else { new.join(" ") });
-    match seen {
-        [(_, first), rest @ ..]
-            if first.starts_with(&wanted) && rest.iter().all(|(_, line)| line == first) =>
-        {
-            writeln!(io::stdout(), "seen\t{name}\t{FROM}\t{first}")?;
-            Ok(())
+fn rate(side: &Side, milliseconds: f64) -> Result<f64> {
+    let (start, done) = (Instant::now(), AtomicU32::new(0));
+    let length = Duration::from_secs_f64(milliseconds / 1e3);
+    let work = || {
+        while start.elapsed() < length {
+            side.take()?;
+            done.fetch_add(1, Ordering::Relaxed);
         }
-        _ => Err(format!("{name}: the sides do not all do this ({wanted}): {seen:#?}").into()),
-    }
+        Ok::<(), Error>(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())))
+    })?;
+    Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(done.into_inner()))
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -101,27 +102,54 @@ static inline int count_variables(void)
     return count;
 }
 
+/* The only supplementary group, or how many there are. */
+static inline void describe_groups(char *ret, size_t size)
+{
+    gid_t groups[NAME_SIZE];
+    int count = getgroups(NAME_SIZE, groups);
+    if (count == 1)
+        snprintf(ret, size, "group %u", (unsigned)groups[0]);
+    else
+        snprintf(ret, size, "%d groups", count);
+}
+
+/* Which signals are ignored; not of those that libc keeps for itself, which its posix_spawn leaves ignored. */
+static inline unsigned long long ignored_signals(void)
+{
+    const unsigned long long own = 3ull << 31;
+    char mask[NAME_SIZE];
+    first_line("/proc/self/status", "SigIgn:", mask, sizeof(mask));
+    return strtoull(mask, NULL, 16) & ~own;
+}
+
 /* One line; `before` are the caller's surroundings. */
 static inline void describe(const struct surroundings *before, char *ret, size_t size)
 {
     struct surroundings now;
-    char new[NAME_SIZE] = "", gids[NAME_SIZE], uids[NAME_SIZE], blocked[NAME_SIZE], first[NAME_SIZE] = "";
+    char new[NAME_SIZE] = "", gids[NAME_SIZE], uids[NAME_SIZE], blocked[NAME_SIZE], own[NAME_SIZE] = "",
+         process[NAME_SIZE] = "a number like others", groups[NAME_SIZE];
+    int renumbered = 0;
     look_around(&now);
     for (int i = 0; i < KINDS; i++) {
-        if (strcmp(now.links[i], before->links[i]) != 0)
-            snprintf(new + strlen(new), sizeof(new) - strlen(new), " %s", kind_names[i]);
+        if (strcmp(now.links[i], before->links[i]) == 0)
+            continue;
+        snprintf(new + strlen(new), sizeof(new) - strlen(new), " %s", kind_names[i]);
+        renumbered |= strcmp(kind_names[i], "pid") == 0;
     }
+    if (renumbered)
+        snprintf(process, sizeof(process), "number %d", (int)getpid());
+    describe_groups(groups, sizeof(groups));
     first_line("/proc/self/gid_map", "", gids, sizeof(gids));
     first_line("/proc/self/uid_map", "", uids, sizeof(uids));
     first_line("/proc/self/status", "SigBlk:", blocked, sizeof(blocked));
-    int numbered = readlink("/proc/self", first, sizeof(first) - 1) == 1 && first[0] == '1';
+    int numbered = renumbered && readlink("/proc/self", own, sizeof(own) - 1) > 0 && atoi(own) == getpid();
     int renamed = strcmp(now.host_name, before->host_name) != 0;
     snprintf(ret, size,
-             "new:%s; uids %s, gids %s; host name %s; %s mounts; /proc %s; lo %s; signals blocked %s; "
-             "%d descriptors; environment of %d",
-             new[0] ? new : " nothing", uids, gids, renamed ? now.host_name : "kept", propagation(),
-             numbered ? "of its own" : "the caller's", loopback_is_up() ? "up" : "down", blocked, count_descriptors(),
-             count_variables());
+             "new:%s; uids %s, gids %s; user %u, group %u, beside it %s; %s; host name %s; %s mounts; /proc %s; lo %s; "
+             "signals blocked %s, ignored %llx; %d descriptors; environment of %d",
+             new[0] ? new : " nothing", uids, gids, (unsigned)geteuid(), (unsigned)getegid(), groups, process,
+             renamed ? now.host_name : "kept", propagation(), numbered ? "of its own" : "the caller's",
+             loopback_is_up() ? "up" : "down", blocked, ignored_signals(), count_descriptors(), count_variables());
 }
 
 #endif

@@ -1,9 +1,10 @@
 /* What is the least code that starts a program in new namespaces, set up as a job says, and reaps it?
  *
- * The floor that spawn.rs loads and pairs with Spec::spawn: one clone3(2), the steps, exec, waitid(2); a stack that is
- * always there, nothing allocated, nothing copied. As safe for the host as nsiso is: all signals blocked meanwhile, the
- * host's handlers gone in the child, its descriptors from 3 on not passed. floor_posix_spawn is libc's way (from glibc
- * 2.34 on), for jobs without namespaces.
+ * The floor that spawn.rs, spawn.c and spawn.py load and pair with nsiso: one clone3(2), the steps, exec, waitid(2); the
+ * caller's own stack, nothing allocated, nothing copied. As safe for the host as nsiso is: all signals blocked meanwhile,
+ * the host's handlers gone in the child, SIGPIPE, SIGCHLD and SIGXFSZ at their defaults even where the host ignores them,
+ * its descriptors from 3 on not passed. side_fork does the same in a copy of the
+ * caller; side_posix_spawn is libc's way (from glibc 2.34 on), for jobs without namespaces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +23,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "floor.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -32,24 +36,7 @@
 #define CLOSE_RANGE_CLOEXEC 4
 #endif
 
-enum { SETUP_FAILED = 127, KERNEL_SIGNAL_SET = 8, FIRST_NOT_PASSED = 3 };
-
-/* spawn.rs has the same record. */
-struct floor_job {
-    uint64_t kinds;
-    const char *path;
-    char *const *argv;
-    char *const *envp;
-    const char *gid_map; /* NULL: no ids are mapped */
-    const char *uid_map;
-    const char *host_name; /* NULL: none is set */
-    int private_mounts;
-    int loopback;
-    int proc;
-};
-
-int floor_spawn(const struct floor_job *job);
-int floor_posix_spawn(const struct floor_job *job);
+enum { SETUP_FAILED = 127, KERNEL_SIGNAL_SET = 8, FIRST_NOT_PASSED = 3, STACK_SIZE = 16 * 1024 };
 
 struct child {
     const struct floor_job *job;
@@ -58,9 +45,8 @@ struct child {
     int error;
 };
 
-static _Alignas(16) char stack[64 * 1024];
-
-/* clone3(2) whose child calls function(argument) on the stack that args name, and ends with what that returns. */
+/* clone3(2) whose child calls function(argument), on the stack that args name or on its copy of this one, and ends with
+ * what that returns. */
 static long clone3(struct clone_args *args, int (*function)(void *), void *argument)
 {
 #if defined(__x86_64__)
@@ -151,11 +137,20 @@ static const char *take_steps(const struct floor_job *job)
     return NULL;
 }
 
+/* What hosts are wont to ignore for themselves. */
+static const int unignored[] = {SIGPIPE, SIGCHLD, SIGXFSZ};
+enum { UNIGNORED = sizeof(unignored) / sizeof(unignored[0]) };
+
+/* The kernel's own struct sigaction, all zeros for the default. */
+static const uint64_t default_action[4];
+
 static int run(void *argument)
 {
     struct child *child = argument;
     child->failed = take_steps(child->job);
     if (!child->failed) {
+        for (int i = 0; i < UNIGNORED; i++)
+            syscall(SYS_rt_sigaction, unignored[i], default_action, NULL, KERNEL_SIGNAL_SET);
         syscall(SYS_rt_sigprocmask, SIG_SETMASK, &child->signals_before, NULL, KERNEL_SIGNAL_SET);
         execve(child->job->path, child->job->argv, child->job->envp);
         child->failed = "execve";
@@ -164,23 +159,30 @@ static int run(void *argument)
     _exit(SETUP_FAILED);
 }
 
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static int complain(const char *step, int error)
 {
     fprintf(stderr, "floor: %s: %s\n", step, strerror(error));
     return -error;
 }
 
-/* 0 once the program has ended with 0, -errno otherwise, the step on stderr. */
-int floor_spawn(const struct floor_job *job)
+static int start(const struct floor_job *job, uint64_t birth)
 {
-    int pidfd = -1;
+    _Alignas(16) char stack[STACK_SIZE];
+    int pidfd = -1, shared = (birth & CLONE_VM) != 0;
     struct child child = {.job = job};
     struct clone_args args = {
-        .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | job->kinds,
+        .flags = birth | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | job->kinds,
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
-        .stack = (uint64_t)(uintptr_t)stack,
-        .stack_size = sizeof(stack),
+        .stack = shared ? (uint64_t)(uintptr_t)stack : 0,
+        .stack_size = shared ? sizeof(stack) : 0,
     };
     uint64_t all = UINT64_MAX;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &child.signals_before, KERNEL_SIGNAL_SET);
@@ -199,19 +201,48 @@ int floor_spawn(const struct floor_job *job)
     return end.si_code == CLD_EXITED && end.si_status == 0 ? 0 : complain("the program", EIO);
 }
 
-/* As floor_spawn, by posix_spawn(3) and waitpid(2), without namespaces. */
-int floor_posix_spawn(const struct floor_job *job)
+int64_t side_floor(const struct floor_job *job)
+{
+    int64_t began = now();
+    int result = start(job, CLONE_VM | CLONE_VFORK);
+    return result < 0 ? result : now() - began;
+}
+
+int64_t side_fork(const struct floor_job *job)
+{
+    int64_t began = now();
+    int result = start(job, 0);
+    return result < 0 ? result : now() - began;
+}
+
+static int spawn_by_libc(const struct floor_job *job)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t defaults;
     pid_t pid;
     int status;
+    sigemptyset(&defaults);
+    for (int i = 0; i < UNIGNORED; i++)
+        sigaddset(&defaults, unignored[i]);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addclosefrom_np(&actions, FIRST_NOT_PASSED);
-    int error = posix_spawn(&pid, job->path, &actions, NULL, job->argv, job->envp);
+    int error = posix_spawn(&pid, job->path, &actions, &attributes, job->argv, job->envp);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     if (error)
         return complain("posix_spawn", error);
     if (waitpid(pid, &status, 0) < 0)
         return complain("waitpid", errno);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : complain("the program", EIO);
+}
+
+int64_t side_posix_spawn(const struct floor_job *job)
+{
+    int64_t began = now();
+    int result = spawn_by_libc(job);
+    return result < 0 ? result : now() - began;
 }

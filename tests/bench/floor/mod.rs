@@ -1,132 +1,96 @@
-//! How is the floor (floor.c) called from Rust? Loaded, not linked, so that cargo need not know of it.
+//! How are the floor (floor.c) and the peers called from Rust? Loaded, not linked, so that cargo need not know of them.
 //!
 //! # Safety
 //!
-//! [`Record`] is laid out as in floor.c, and a [`Call`] owns all that its record points to.
+//! The functions are of the types that floor.h tells, and nothing that was loaded or made is ever given back.
 #![allow(unsafe_code)]
 
-use crate::{Job, Result};
-use nsiso::Kind;
-use std::env;
-use std::ffi::{c_char, c_int, c_void, CStr, CString, OsString};
+use crate::Result;
+use std::ffi::{c_char, c_void, CStr, CString};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::ptr;
+use std::time::Duration;
 
-/// `struct floor_job`.
-#[repr(C)]
-struct Record {
-    kinds: u64,
-    path: *const c_char,
-    argv: *const *const c_char,
-    envp: *const *const c_char,
-    gid_map: *const c_char,
-    uid_map: *const c_char,
-    host_name: *const c_char,
-    private_mounts: c_int,
-    loopback: c_int,
-    proc: c_int,
+type New = unsafe extern "C" fn(*const c_char, *const *const c_char) -> *mut c_void;
+type Grow = unsafe extern "C" fn(usize);
+type Function = unsafe extern "C" fn(*const c_void) -> i64;
+
+/// One way to do a job that is not nsiso's.
+#[derive(Clone, Copy)]
+pub struct Side {
+    function: Function,
+    job: *const c_void,
 }
 
-/// A job as the floor wants it, made ready once.
-pub struct Call {
-    record: Record,
-    /// What `record` leads to: strings and arrays that nobody touches any more.
-    _strings: Vec<CString>,
-    _arrays: [Vec<*const c_char>; 2],
-}
+// SAFETY: every side may be called by many threads at once, and none changes the job.
+unsafe impl Sync for Side {}
 
-impl Call {
-    /// `words` begin with the program's path. The environment is this process's.
-    pub fn new(job: &Job, words: &[String]) -> Result<Call> {
-        let mut strings = Vec::new();
-        let mut keep = |text: Vec<u8>| -> Result<*const c_char> {
-            let text = CString::new(text)?;
-            let address = text.as_ptr();
-            strings.push(text);
-            Ok(address)
+impl Side {
+    /// Finds the side of this name in libfloor.so or, where that has none, among the peers.
+    pub fn find(libraries: &str, name: &str, options: &str, words: &[String]) -> Result<Side> {
+        let floor = load(libraries, "libfloor.so")?;
+        let symbol = format!("side_{name}");
+        let found = match find(floor, &symbol) {
+            Ok(found) => found,
+            Err(_) => find(load(libraries, "libnix_peer.so")?, &symbol)?,
         };
-        let mut argv =
-            words.iter().map(|word| keep(word.clone().into_bytes())).collect::<Result<Vec<_>>>()?;
-        let pair =
-            |(key, value): (OsString, OsString)| [key.into_vec(), b"=".to_vec(), value.into_vec()].concat();
-        let mut envp = env::vars_os().map(|both| keep(pair(both))).collect::<Result<Vec<_>>>()?;
-        argv.push(ptr::null());
-        envp.push(ptr::null());
-        let has = |kind| job.kinds.contains(kind);
-        let mut map = |id: u32| {
-            if has(Kind::User) {
-                keep(format!("0 {id} 1\n").into_bytes())
-            } else {
-                Ok(ptr::null())
-            }
-        };
-        // SAFETY: takes nothing, cannot fail.
-        let gid_map = map(unsafe { libc::getegid() })?;
-        // SAFETY: as above.
-        let uid_map = map(unsafe { libc::geteuid() })?;
-        let host_name = job.host_name.map_or(Ok(ptr::null()), |name| keep(name.into()))?;
-        let record = Record {
-            kinds: job.kinds.bits().into(),
-            path: argv[0],
-            argv: argv.as_ptr(),
-            envp: envp.as_ptr(),
-            gid_map,
-            uid_map,
-            host_name,
-            private_mounts: has(Kind::Mnt).into(),
-            loopback: has(Kind::Net).into(),
-            proc: has(Kind::Pid).into(),
-        };
-        Ok(Call { record, _strings: strings, _arrays: [argv, envp] })
+        // SAFETY: every side_ has this type.
+        let function = unsafe { std::mem::transmute::<*mut c_void, Function>(found) };
+        Ok(Side { function, job: job(floor, options, words)? })
     }
-}
 
-type Function = unsafe extern "C" fn(*const Record) -> c_int;
-
-/// libfloor.so, loaded for as long as the process lives.
-pub struct Floor {
-    spawn: Function,
-    posix_spawn: Function,
-}
-
-impl Floor {
-    /// Loads it from the directory where `run` built it.
-    pub fn load(directory: &str) -> Result<Floor> {
-        let path = CString::new(format!("{directory}/libfloor.so"))?;
-        // SAFETY: a library that does nothing when it is loaded.
-        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-        if library.is_null() {
-            return Err(format!("{directory}/libfloor.so cannot be loaded").into());
+    /// Does the job once; in microseconds.
+    pub fn take(self) -> Result<f64> {
+        // SAFETY: the job is one of floor_job_new, which nobody frees.
+        match unsafe { (self.function)(self.job) } {
+            failed @ i64::MIN..0 => Err(io::Error::from_raw_os_error(-failed as i32).into()),
+            nanoseconds => Ok(Duration::from_nanos(nanoseconds as u64).as_secs_f64() * 1e6),
         }
-        Ok(Floor { spawn: find(library, c"floor_spawn")?, posix_spawn: find(library, c"floor_posix_spawn")? })
-    }
-
-    /// The floor's own way: see floor.c.
-    pub fn spawn(&self, call: &Call) -> Result<()> {
-        answer(self.spawn, call)
-    }
-
-    /// libc's way, for jobs without namespaces.
-    pub fn posix_spawn(&self, call: &Call) -> Result<()> {
-        answer(self.posix_spawn, call)
     }
 }
 
-fn find(library: *mut c_void, name: &CStr) -> Result<Function> {
-    // SAFETY: the library is never closed.
-    let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
+/// Makes this process larger by so many MiB, all of it touched.
+pub fn grow(libraries: &str, mib: usize) -> Result<()> {
+    let found = find(load(libraries, "libfloor.so")?, "floor_grow")?;
+    // SAFETY: floor_grow has this type.
+    let grow = unsafe { std::mem::transmute::<*mut c_void, Grow>(found) };
+    // SAFETY: it maps memory of its own.
+    unsafe { grow(mib) };
+    Ok(())
+}
+
+fn job(floor: *mut c_void, options: &str, words: &[String]) -> Result<*const c_void> {
+    let options = CString::new(options)?;
+    let words =
+        words.iter().map(|word| CString::new(word.as_str())).collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut argv: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
+    argv.push(ptr::null());
+    // SAFETY: floor_job_new has this type.
+    let new = unsafe { std::mem::transmute::<*mut c_void, New>(find(floor, "floor_job_new")?) };
+    // SAFETY: strings with a null behind the last one, of which it makes copies.
+    Ok(unsafe { new(options.as_ptr(), argv.as_ptr()) })
+}
+
+fn load(libraries: &str, file: &str) -> Result<*mut c_void> {
+    let path = CString::new(format!("{libraries}/{file}"))?;
+    // SAFETY: a library that does nothing when it is loaded; loaded again, it is the same one.
+    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+    if library.is_null() {
+        return Err(format!("{} cannot be loaded", path.to_string_lossy()).into());
+    }
+    Ok(library)
+}
+
+fn find(library: *mut c_void, name: &str) -> Result<*mut c_void> {
+    let name = CString::new(name)?;
+    let symbol = symbol(library, &name);
     if symbol.is_null() {
-        return Err(format!("libfloor.so has no {}", name.to_string_lossy()).into());
+        return Err(format!("no {}", name.to_string_lossy()).into());
     }
-    // SAFETY: both functions have this type in floor.c.
-    Ok(unsafe { std::mem::transmute::<*mut c_void, Function>(symbol) })
+    Ok(symbol)
 }
 
-fn answer(function: Function, call: &Call) -> Result<()> {
-    // SAFETY: the record and all that it leads to live as long as `call`.
-    match unsafe { function(&raw const call.record) } {
-        0 => Ok(()),
-        negative => Err(io::Error::from_raw_os_error(-negative).into()),
-    }
+fn symbol(library: *mut c_void, name: &CStr) -> *mut c_void {
+    // SAFETY: the library is never closed.
+    unsafe { libc::dlsym(library, name.as_ptr()) }
 }

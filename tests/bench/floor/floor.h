@@ -1,0 +1,37 @@
+/* What does a job look like to the floor and to the peers that are called in process? */
+#ifndef NSISO_BENCH_FLOOR_H
+#define NSISO_BENCH_FLOOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The nix peer has the same record. */
+struct floor_job {
+    uint64_t kinds;
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    const char *gid_map; /* NULL: no ids are mapped */
+    const char *uid_map;
+    const char *host_name; /* NULL: none is set */
+    int private_mounts;
+    int loopback;
+    int proc;
+    const char *options; /* of all this, as floor_job_new was told */
+};
+
+/* Makes what every side but nsiso's own takes; job.c says how options are written. Exits if it does not know one. */
+struct floor_job *floor_job_new(const char *options, const char *const *argv);
+
+/* Makes the caller larger by so many MiB, all of it touched, in pages of the smallest size. */
+void floor_grow(size_t mib);
+
+/* One way to do a job, from the call until the program has ended with 0: nanoseconds, or -errno and words on stderr. */
+typedef int64_t floor_side(const struct floor_job *job);
+
+floor_side side_floor;       /* the least code: shares the caller's memory until the program is executed */
+floor_side side_fork;        /* the same steps in a copy of the caller */
+floor_side side_posix_spawn; /* libc's way, without namespaces */
+floor_side side_go;          /* Go's, in a process of its own */
+
+#endif
