@@ -1,9 +1,11 @@
 //! What to run: a program, its arguments, environment, directory and descriptors. Owned data, no I/O.
 #![forbid(unsafe_code)]
 
+use crate::sys::exec::CStringArray;
 use crate::sys::fd;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,11 +16,20 @@ use std::sync::Arc;
 pub struct Command {
     pub(crate) args: Vec<OsString>,
     pub(crate) paths: Option<Vec<OsString>>,
-    pub(crate) env: Option<Vec<(OsString, OsString)>>,
+    pub(crate) env: Option<Environment>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) fds: Vec<(Source, RawFd)>,
     /// An open program file, executed in place of any path.
     pub(crate) file: Option<Arc<OwnedFd>>,
+}
+
+/// What a program's environment is, if not the caller's at each start.
+#[derive(Clone, Debug)]
+pub(crate) enum Environment {
+    /// The caller's at an earlier time.
+    Snapshot(Arc<CStringArray>),
+    /// Each with its name.
+    Given(Vec<Vec<u8>>),
 }
 
 /// Where a program's descriptor comes from.
@@ -60,8 +71,15 @@ impl Command {
 
     /// Sets the whole environment, in place of the caller's.
     pub fn env<K: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, env: impl IntoIterator<Item = (K, V)>) -> Command {
-        let owned = |(key, value): (K, V)| (key.as_ref().to_owned(), value.as_ref().to_owned());
-        self.env = Some(env.into_iter().map(owned).collect());
+        let variable =
+            |(key, value): (K, V)| [key.as_ref().as_bytes(), b"=", value.as_ref().as_bytes()].concat();
+        self.env = Some(Environment::Given(env.into_iter().map(variable).collect()));
+        self
+    }
+
+    /// Sets the environment to the caller's as it is now: nobody may change that meanwhile, but afterwards.
+    pub fn env_of_now(mut self) -> Command {
+        self.env = Some(Environment::Snapshot(Arc::new(CStringArray::of_environment())));
         self
     }
 

@@ -43,6 +43,7 @@ mod process;
 mod relay;
 mod spawn;
 mod spec;
+mod status;
 mod subid;
 mod sys;
 mod target;
@@ -59,9 +60,10 @@ pub use idmap::{IdMap, IdRange};
 pub use kind::{Kind, Kinds, UnknownKind};
 pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
-pub use process::{ExitStatus, Process, Usage};
+pub use process::Process;
 pub use spawn::Held;
 pub use spec::{Offset, Spec};
+pub use status::{ExitStatus, Usage};
 pub use terminal::Terminal;
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.

@@ -4,8 +4,8 @@
 use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
 use crate::namespace;
+use crate::status::{ExitStatus, Usage};
 use crate::sys::{fd, process, Errno};
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -47,18 +47,6 @@ struct Handle {
 struct Ended {
     status: ExitStatus,
     usage: Option<Usage>,
-}
-
-/// What a process and the children that it waited for have used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Time on a CPU in its own code.
-    pub user_time: Duration,
-    /// Time on a CPU in the kernel.
-    pub system_time: Duration,
-    /// Most memory in use at a time, in KiB.
-    pub max_rss: u64,
 }
 
 impl Process {
@@ -130,14 +118,23 @@ impl Process {
     /// or this is a forked copy of the process that started it.
     pub fn wait(&self) -> Result<ExitStatus> {
         let mut ended = lock(&self.ended);
-        loop {
-            if let Some(ended) = *ended {
-                return Ok(ended.status);
-            }
-            // Others that wait here sleep on the lock meanwhile; polling and signals do not need it.
+        // Others that wait here sleep on the lock meanwhile; polling and signals do not need it.
+        let known = self.known(&mut ended, &mut || true)?;
+        known.ok_or_else(|| self.error("wait", Errno(libc::EINTR)))
+    }
+
+    /// Sleeps until it has ended; `None` when `go_on` says no.
+    fn known(
+        &self,
+        ended: &mut Option<Ended>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<ExitStatus>> {
+        if ended.is_none() {
             let handle = self.handle.as_ref().ok_or(Errno(libc::ECHILD));
-            *ended = handle.and_then(Handle::end).map(Some).map_err(|errno| self.error("wait", errno))?;
+            *ended =
+                handle.and_then(|handle| handle.end(go_on)).map_err(|errno| self.error("wait", errno))?;
         }
+        Ok(ended.map(|ended| ended.status))
     }
 
     /// Waits for this long at most; `None` when it runs still.
@@ -160,6 +157,11 @@ impl Process {
         deadline: Option<Instant>,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<ExitStatus>> {
+        if deadline.is_none() {
+            if let Some(mut ended) = try_lock(&self.ended) {
+                return self.known(&mut ended, go_on);
+            }
+        }
         loop {
             if let Some(status) = self.poll()? {
                 return Ok(Some(status));
@@ -167,7 +169,8 @@ impl Process {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(None);
             }
-            match self.sleep(deadline) {
+            let slept = self.handle.as_ref().map_or(Ok(()), |handle| handle.sleep(deadline));
+            match slept {
                 Err(Errno(libc::EINTR)) if !go_on() => return Ok(None),
                 Ok(()) | Err(Errno(libc::EINTR)) => {}
                 Err(errno) => return Err(self.error("wait", errno)),
@@ -220,14 +223,6 @@ impl Process {
         self.send_signal(libc::SIGKILL)
     }
 
-    fn sleep(&self, deadline: Option<Instant>) -> std::result::Result<(), Errno> {
-        if let Some(pidfd) = self.pidfd() {
-            return fd::poll_read(pidfd, deadline).map(drop);
-        }
-        std::thread::sleep(A_WHILE);
-        Ok(())
-    }
-
     fn error(&self, step: &'static str, errno: Errno) -> Error {
         let forked = self.handle.as_ref().is_some_and(|handle| !handle.is_ours());
         let cause = match errno.0 {
@@ -252,7 +247,7 @@ impl Drop for Process {
             let killed = process::kill(handle.pidfd(), handle.pid, libc::SIGKILL);
             if killed.is_ok() {
                 // If somebody else has reaped it, it has ended.
-                let _ = handle.end();
+                let _ = handle.end(&mut || true);
                 return;
             }
             // It has become another user's: then it can only be left to run.
@@ -280,25 +275,30 @@ impl Handle {
         self.owner == process::getpid()
     }
 
-    /// Sleeps until it has ended.
-    fn end(&self) -> std::result::Result<Ended, Errno> {
+    /// Sleeps until it has ended. `go_on` is asked after each signal, and `None` is given when it says no.
+    fn end(&self, go_on: &mut dyn FnMut() -> bool) -> std::result::Result<Option<Ended>, Errno> {
         loop {
             // The first process of a pid namespace ends when all in it are reaped, and those that nobody holds
             // any more are ours to reap.
             let has_detached = reap_detached();
-            match self.reap(!has_detached) {
-                Err(Errno(libc::EINTR)) => {}
-                Ok(None) => {
-                    let deadline = Instant::now().checked_add(A_WHILE);
-                    match self.pidfd().map(|pidfd| fd::poll_read(pidfd, deadline)) {
-                        Some(Ok(_) | Err(Errno(libc::EINTR))) => {}
-                        _ => std::thread::sleep(A_WHILE),
-                    }
-                }
-                Ok(Some(ended)) => return Ok(ended),
-                Err(errno) => return Err(errno),
+            let interrupted = match self.reap(!has_detached) {
+                Err(Errno(libc::EINTR)) => true,
+                Ok(None) => self.sleep(Instant::now().checked_add(A_WHILE)) == Err(Errno(libc::EINTR)),
+                answer => return answer,
+            };
+            if interrupted && !go_on() {
+                return Ok(None);
             }
         }
+    }
+
+    /// Until it has ended, or then; where there is no pidfd, for a while.
+    fn sleep(&self, deadline: Option<Instant>) -> std::result::Result<(), Errno> {
+        if let Some(pidfd) = self.pidfd() {
+            return fd::poll_read(pidfd, deadline).map(drop);
+        }
+        std::thread::sleep(A_WHILE);
+        Ok(())
     }
 
     /// `None` while it runs, if not asked to sleep until it has ended.
@@ -309,11 +309,11 @@ impl Handle {
         match process::reap(self.pidfd(), self.pid, sleep) {
             Err(Errno(libc::ECHILD)) => {
                 let status = self.pidfd().and_then(process::status_after_reaping);
-                let status = ExitStatus(status.ok_or(Errno(libc::ECHILD))?);
+                let status = ExitStatus::of(status.ok_or(Errno(libc::ECHILD))?);
                 Ok(Some(Ended { status, usage: None }))
             }
             Ok(ended) => Ok(ended.map(|ended| Ended {
-                status: ExitStatus(ended.status),
+                status: ExitStatus::of(ended.status),
                 usage: Some(Usage::of(&ended.usage)),
             })),
             Err(errno) => Err(errno),
@@ -332,59 +332,5 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
         Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-impl Usage {
-    fn of(usage: &libc::rusage) -> Usage {
-        let time = |time: libc::timeval| {
-            Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
-        };
-        Usage {
-            user_time: time(usage.ru_utime),
-            system_time: time(usage.ru_stime),
-            max_rss: usage.ru_maxrss as u64,
-        }
-    }
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ExitStatus(i32);
-
-impl ExitStatus {
-    /// Whether it ended by itself with 0.
-    pub fn success(self) -> bool {
-        self.code() == Some(0)
-    }
-
-    /// Its exit status, if it ended by itself.
-    pub fn code(self) -> Option<i32> {
-        libc::WIFEXITED(self.0).then(|| libc::WEXITSTATUS(self.0))
-    }
-
-    /// The signal that ended it, if one did.
-    pub fn signal(self) -> Option<i32> {
-        libc::WIFSIGNALED(self.0).then(|| libc::WTERMSIG(self.0))
-    }
-
-    /// Whether a core was dumped.
-    pub fn core_dumped(self) -> bool {
-        libc::WIFSIGNALED(self.0) && libc::WCOREDUMP(self.0)
-    }
-
-    /// As wait(2) stores it.
-    pub fn into_raw(self) -> i32 {
-        self.0
-    }
-}
-
-impl fmt::Display for ExitStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code(), self.signal()) {
-            (Some(code), _) => write!(f, "exit status {code}"),
-            (None, Some(signal)) => write!(f, "signal {signal}"),
-            (None, None) => write!(f, "wait status {:#x}", self.0),
-        }
     }
 }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Cause, Error, Result};
-use crate::process::{try_lock, ExitStatus, Process};
+use crate::process::{try_lock, Process};
+use crate::status::ExitStatus;
 use crate::sys::terminal::{peer, set_window_size, window_size, Settings, WindowSize};
 use crate::sys::{fd, Errno};
 use std::ops::Range;

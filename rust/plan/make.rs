@@ -22,12 +22,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+/// No more steps than this have most plans.
+const MOST_HAVE: usize = 16;
+
 impl Plan {
     pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
         let joined = joined_kinds(&spec.joins)?;
         check(spec, &joined)?;
         let birth = birth(spec, job, &joined);
-        let mut ops = Vec::new();
+        let mut ops = Vec::with_capacity(MOST_HAVE);
         if spec.limits != Limits::default() {
             ops.push(Op::Limit { directories: spec.cgroups.clone(), limits: spec.limits });
         }

@@ -119,7 +119,7 @@ pub(crate) enum Op {
         program: OsString,
         paths: CStringArray,
         argv: CStringArray,
-        envp: CStringArray,
+        envp: Arc<CStringArray>,
     },
     Call(Function),
     ExecFile {

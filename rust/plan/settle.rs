@@ -3,7 +3,7 @@
 
 use super::op::Op;
 use crate::caller::{has_capability, CAP_SYS_ADMIN};
-use crate::command::Command;
+use crate::command::{Command, Environment};
 use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
 use crate::spec::Spec;
@@ -13,7 +13,8 @@ use crate::sys::function::Function;
 use crate::terminal::{Terminal, STANDARD};
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::iter;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// Where execvp(3) seeks when there is no PATH.
@@ -69,7 +70,7 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
     // With the rights that the process has until here, as subprocess does.
     let own = job.command().and_then(|command| command.cwd.as_ref());
     if let Some(path) = own.or(spec.cwd.as_ref()) {
-        ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes().to_vec())?));
+        ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes())?));
     }
     let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
     if apart && !in_own_user_namespace && has_capability(CAP_SYS_ADMIN) {
@@ -115,49 +116,46 @@ fn is_kept_from_its_terminal(spec: &Spec, job: Job<'_>) -> bool {
 }
 
 pub fn exec(command: &Command) -> Result<Op> {
+    let argv = words(command.args.iter().map(|arg| arg.as_bytes()))?;
     if let Some(file) = &command.file {
-        let argv: Vec<CString> =
-            command.args.iter().map(|arg| c_string(arg.as_bytes().to_vec())).collect::<Result<_>>()?;
-        return Ok(Op::ExecFile { file: Arc::clone(file), argv: CStringArray::new(&argv) });
+        return Ok(Op::ExecFile { file: Arc::clone(file), argv });
     }
     let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
-    let strings = |texts: Vec<Vec<u8>>| {
-        let strings: Vec<CString> = texts.into_iter().map(c_string).collect::<Result<_>>()?;
-        Ok::<_, Error>(CStringArray::new(&strings))
-    };
-    let envp = match &command.env {
-        None => CStringArray::of_environment(),
-        Some(env) => {
-            let pair =
-                |(key, value): &(OsString, OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
-            strings(env.iter().map(pair).collect())?
-        }
-    };
-    let paths = match &command.paths {
-        Some(paths) => paths.iter().map(|path| path.as_bytes().to_vec()).collect(),
-        None => candidates(program),
-    };
     Ok(Op::Exec {
         program: program.to_owned(),
-        paths: strings(paths)?,
-        argv: strings(command.args.iter().map(|arg| arg.as_bytes().to_vec()).collect())?,
-        envp,
+        paths: match &command.paths {
+            Some(paths) => words(paths.iter().map(|path| path.as_bytes()))?,
+            None => candidates(program)?,
+        },
+        argv,
+        envp: match &command.env {
+            None => Arc::new(CStringArray::of_environment()),
+            Some(Environment::Snapshot(strings)) => Arc::clone(strings),
+            Some(Environment::Given(variables)) => Arc::new(words(variables.iter().map(Vec::as_slice))?),
+        },
     })
 }
 
 /// Where execvp(3) would seek: the path itself if it has a slash, else that name in every directory of PATH.
-fn candidates(program: &OsStr) -> Vec<Vec<u8>> {
+fn candidates(program: &OsStr) -> Result<CStringArray> {
     let name = program.as_bytes();
     if name.contains(&b'/') || name.is_empty() {
-        return vec![name.to_vec()];
+        return words(iter::once(name));
     }
     let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    env::split_paths(&path).map(|directory| directory.join(program).into_os_string().into_vec()).collect()
+    let paths: Vec<_> = env::split_paths(&path).map(|directory| directory.join(program)).collect();
+    words(paths.iter().map(|path| path.as_os_str().as_bytes()))
 }
 
-fn c_string(text: Vec<u8>) -> Result<CString> {
-    CString::new(text).map_err(|nul| {
-        let text = String::from_utf8_lossy(&nul.into_vec()).into_owned();
-        Error::invalid("plan", format!("NUL byte in {text:?}"), Cause::BadArgument)
-    })
+fn words<'a>(words: impl Iterator<Item = &'a [u8]>) -> Result<CStringArray> {
+    CStringArray::new(words).map_err(has_nul)
+}
+
+fn c_string(text: &[u8]) -> Result<CString> {
+    CString::new(text).map_err(|_| has_nul(text))
+}
+
+fn has_nul(text: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(text);
+    Error::invalid("plan", format!("NUL byte in {text:?}"), Cause::BadArgument)
 }

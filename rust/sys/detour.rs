@@ -7,10 +7,9 @@
 
 use super::exec::CStringArray;
 use super::image::Image;
-use super::Result;
+use super::{Errno, Result};
 use libc::c_int;
 use nsiso_child::{Op, Outcome, Program, Report, ThreadState};
-use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// The way to the helper, and the program that it finds.
@@ -29,10 +28,12 @@ impl Detour {
         let file = [image.file(), program.notice];
         // They are close-on-exec, and close with the program's own exec at last.
         let kept = program.ops.iter().flat_map(Op::descriptors).chain(file).map(|fd| (fd, fd)).collect();
-        let numbers = [image.file() as usize, image.length(), image.address()];
-        let numbers = numbers.iter().map(|number| CString::new(number.to_string()).unwrap_or_default());
-        let argv: Vec<CString> = std::iter::once(c"nsiso-helper".to_owned()).chain(numbers).collect();
-        let mut detour = Detour { image, ops: Vec::new(), helper, kept, argv: CStringArray::new(&argv) };
+        let numbers =
+            [image.file() as usize, image.length(), image.address()].map(|number| number.to_string());
+        let words = std::iter::once("nsiso-helper").chain(numbers.iter().map(String::as_str));
+        // No number has a NUL.
+        let argv = CStringArray::new(words.map(str::as_bytes)).map_err(|_| Errno(libc::EINVAL))?;
+        let mut detour = Detour { image, ops: Vec::new(), helper, kept, argv };
         let moves: &[(c_int, c_int)] = &detour.kept;
         // SAFETY: the vector's elements, which stay where they are: it is never touched again.
         let moves = unsafe { std::slice::from_raw_parts(moves.as_ptr(), moves.len()) };

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use nsiso_child::Argv;
-use std::ffi::{c_char, CStr, CString};
+use std::ffi::{c_char, CStr};
 use std::fmt;
 
 /// Owned strings in one piece, and the pointers to them, NULL last.
@@ -24,9 +24,13 @@ impl fmt::Debug for CStringArray {
 }
 
 impl CStringArray {
-    /// Makes the array.
-    pub fn new(strings: &[CString]) -> CStringArray {
-        CStringArray::of(strings.iter().map(CString::as_c_str))
+    /// Copies these; `Err` is the first with a NUL byte in it.
+    pub fn new<'a>(strings: impl Iterator<Item = &'a [u8]>) -> std::result::Result<CStringArray, &'a [u8]> {
+        let strings: Vec<_> = strings.collect();
+        match strings.iter().find(|string| string.contains(&0)) {
+            Some(string) => Err(string),
+            None => Ok(CStringArray::of(&strings)),
+        }
     }
 
     /// The caller's environment as it is, byte by byte.
@@ -38,7 +42,7 @@ impl CStringArray {
         }
         // SAFETY: libc's own variable; its value is read once.
         let mut next = unsafe { environ };
-        let strings = std::iter::from_fn(|| {
+        let strings = std::iter::from_fn(move || {
             if next.is_null() {
                 return None;
             }
@@ -49,21 +53,24 @@ impl CStringArray {
             }
             next = next.wrapping_add(1);
             // SAFETY: a C string of the environment, which nobody changes meanwhile.
-            Some(unsafe { CStr::from_ptr(string) })
+            Some(unsafe { CStr::from_ptr(string) }.to_bytes())
         });
-        CStringArray::of(strings)
+        CStringArray::of(&strings.collect::<Vec<_>>())
     }
 
-    fn of<'a>(strings: impl Iterator<Item = &'a CStr>) -> CStringArray {
-        let (mut bytes, mut ends) = (Vec::with_capacity(4096), Vec::with_capacity(64));
-        for string in strings {
-            ends.push(bytes.len());
-            bytes.extend_from_slice(string.to_bytes_with_nul());
-        }
-        // Only now, as the bytes have moved while they grew.
+    /// In two pieces of memory, each as large as it has to be.
+    fn of(strings: &[&[u8]]) -> CStringArray {
+        let length = strings.iter().map(|string| string.len() + 1).sum();
+        let mut bytes = Vec::<u8>::with_capacity(length);
+        let mut pointers = Vec::with_capacity(strings.len() + 1);
+        // With that room they do not move while they grow.
         let start = bytes.as_ptr().cast::<c_char>();
-        let end = std::iter::once(std::ptr::null());
-        let pointers = ends.into_iter().map(|offset| start.wrapping_add(offset)).chain(end).collect();
+        for string in strings {
+            pointers.push(start.wrapping_add(bytes.len()));
+            bytes.extend_from_slice(string);
+            bytes.push(0);
+        }
+        pointers.push(std::ptr::null());
         CStringArray { _bytes: bytes, pointers }
     }
 

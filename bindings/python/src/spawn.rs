@@ -5,7 +5,6 @@ use crate::spec::{command, text, Become};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use std::env;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ pub fn spawn(py: Python<'_>, spec: nsiso::Spec, order: Order) -> PyResult<Proces
     command = match &order.env {
         Some(pairs) => command.env(pairs.iter().map(|(key, value)| (text(key), text(value)))),
         // Now, while no other thread of the interpreter can change it.
-        None => command.env(env::vars_os()),
+        None => command.env_of_now(),
     };
     if let Some(path) = &order.cwd {
         command = command.cwd(text(path));
