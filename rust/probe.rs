@@ -77,7 +77,7 @@ fn try_creating(kinds: Kinds) -> Result<std::result::Result<(), Errno>> {
         vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
     }
     let refused = |errno| Error::new("clone", "a child to probe with", errno, Cause::Unknown);
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[] };
+    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, function: None, taken: &[] };
     let mut child = start::start(Arc::new(kinds), program, order).map_err(refused)?;
     while child.meet(None, &mut || true).map_err(refused)? != Met::Gone {}
     let (outcome, pid, _) = child.finish();

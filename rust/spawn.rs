@@ -115,7 +115,9 @@ impl Underway {
         let kinds = plan.ops.iter().find_map(cloned).unwrap_or_default();
         let awaits = plan.ops.iter().any(is_meeting);
         let taken: Vec<RawFd> = plan.descriptors.iter().map(|(_, to)| *to).collect();
-        let order = Order { kinds, awaits, birth: plan.birth, taken: &taken };
+        let called = |op: &Op| if let Op::Call(function) = op { Some(*function) } else { None };
+        let function = plan.ops.iter().find_map(called);
+        let order = Order { kinds, awaits, birth: plan.birth, function, taken: &taken };
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;

@@ -56,7 +56,7 @@ fn tried(kinds: Kinds) -> Option<Errno> {
     fn program<'a>(kinds: &'a Kinds, _: &Wiring) -> Vec<Op<'a>> {
         vec![Op::Unshare { flags: kinds.bits() }, Op::Exit { status: 0 }]
     }
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[] };
+    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, function: None, taken: &[] };
     let mut child = start::start(Arc::new(kinds), program, order).ok()?;
     while child.meet(None, &mut || true).ok()? != Met::Gone {}
     let (outcome, pid, _) = child.finish();

@@ -11,12 +11,13 @@
 //! and the child makes system calls only, because its program is of the crate nsiso-child.
 #![allow(unsafe_code)]
 
+use super::function::Function;
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
 use super::{copy, fd, process, Errno, Result};
 use crate::kind::Kinds;
 use libc::{c_int, c_void, pid_t};
-use nsiso_child::report::{GONE, RUNNING, WAITING};
+use nsiso_child::report::{GONE, RUNNING, SAYS_WAITING, WAITING};
 use nsiso_child::{stub, Op, Outcome, Program, Report, ThreadState};
 use std::any::Any;
 use std::fmt;
@@ -65,6 +66,8 @@ pub struct Order<'a> {
     pub awaits: bool,
     /// In whose memory the child performs its steps.
     pub birth: Birth,
+    /// Whose hooks stand around the fork.
+    pub function: Option<Function>,
     /// Numbers of descriptors that the program overwrites.
     pub taken: &'a [RawFd],
 }
@@ -146,6 +149,8 @@ pub fn start<T: Any + Send + Sync>(
     let ops = unsafe { std::mem::transmute::<Vec<Op<'_>>, Vec<Op<'static>>>(ops) };
     // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
     let borrowed = unsafe { std::slice::from_raw_parts(ops.as_ptr(), ops.len()) };
+    // Dropped after the caller's signals are at work again.
+    let _forking = order.function.map(Function::fork_begins);
     let blocked = Blocked::all()?;
     let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
     let write = write.transpose()?;
@@ -208,11 +213,15 @@ impl Starting {
     pub fn meet(&mut self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
         let met = match &self.notice {
             None => self.meet_by_word(deadline, go_on)?,
-            Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
+            Some(notice) => meet_by_pipe(notice.as_fd(), self.pidfd(), deadline, go_on)?,
         };
         let has_successor = met != Met::Late && self.adopt_successor()?;
-        // By word, the first process has gone and the successor goes on; the pipe speaks for both.
-        Ok(if has_successor && met == Met::Gone && self.notice.is_none() { Met::Succeeded } else { met })
+        Ok(match met {
+            // By word, the first process has gone and the successor goes on; the pipe speaks for both.
+            Met::Gone if has_successor && self.notice.is_none() => Met::Succeeded,
+            Met::Succeeded if !has_successor => Met::Gone,
+            met => met,
+        })
     }
 
     /// Lets a waiting child go on.
@@ -312,21 +321,24 @@ fn reap(pid: pid_t) {
     while process::wait(pid, 0) == Err(Errno(libc::EINTR)) {}
 }
 
+/// [`Met::Succeeded`]: the process has ended, whose end of the pipe a fork of another thread may have kept open.
 fn meet_by_pipe(
     notice: BorrowedFd<'_>,
+    pidfd: Option<BorrowedFd<'_>>,
     deadline: Option<Instant>,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Met> {
     loop {
-        match fd::poll_read(notice, deadline) {
-            Ok(true) => break,
-            Ok(false) => return Ok(Met::Late),
+        match fd::poll_first([Some(notice), pidfd], deadline) {
+            Ok(Some(0)) => break,
+            Ok(Some(_)) => return Ok(Met::Succeeded),
+            Ok(None) => return Ok(Met::Late),
             Err(Errno(libc::EINTR)) if !go_on() => return Ok(Met::Late),
             Err(Errno(libc::EINTR)) => {}
             Err(errno) => return Err(errno),
         }
     }
-    Ok(if fd::read_byte(notice)? { Met::Waiting } else { Met::Gone })
+    Ok(if fd::read_byte(notice)? == Some(SAYS_WAITING) { Met::Waiting } else { Met::Gone })
 }
 
 impl Order<'_> {

@@ -8,7 +8,7 @@
 
 use crate::call::{act, call, exit, Step};
 use crate::program::{Program, ThreadState};
-use crate::report::{Report, RUNNING, WAITING};
+use crate::report::{Report, RUNNING, SAYS_WAITING, WAITING};
 use crate::run::run_from;
 use crate::stub;
 use core::ffi::{c_int, c_void};
@@ -86,7 +86,7 @@ pub(crate) fn wait_for_parent(gate: c_int, parent: c_int, place: &Place<'_>) -> 
     }
     let notice = place.program.notice;
     if notice >= 0 {
-        act(libc::SYS_write, [notice as usize, b"w".as_ptr() as usize, 1, 0, 0])?;
+        act(libc::SYS_write, [notice as usize, [SAYS_WAITING].as_ptr() as usize, 1, 0, 0])?;
     }
     let (gate, parent) = (
         libc::pollfd { fd: gate, events: libc::POLLIN, revents: 0 },

@@ -20,7 +20,8 @@ pub struct Program<'a> {
     /// The signal mask that the program starts with.
     pub signal_mask: u64,
     /// Without `CLONE_VM`: the close-on-exec end of a pipe whose other end the parent reads, a byte at each
-    /// [`Op::Await`] and its end when all processes have executed or ended. Else -1: [`Report::state`] tells.
+    /// [`Op::Await`] and [`Op::Call`], and its end when all processes have executed or ended. Else -1:
+    /// [`Report::state`] tells.
     ///
     /// [`Report::state`]: crate::Report::state
     pub notice: c_int,

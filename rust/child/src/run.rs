@@ -9,7 +9,7 @@
 use crate::call::{act, address, call, exit, Step};
 use crate::process::{self, Place};
 use crate::program::{Argv, Op, Program};
-use crate::report::Report;
+use crate::report::{Report, SAYS_CALLING};
 use crate::stub::CloneFn;
 use crate::{descriptors, privilege, signals};
 use core::ffi::{c_int, c_void, CStr};
@@ -103,8 +103,11 @@ fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
 /// Says that all is set up, as an exec would, and calls.
 fn call_function(function: CloneFn, argument: *mut c_void, place: &Place<'_>) -> Step {
     signals::restore_mask(place.program)?;
-    if place.program.notice >= 0 {
-        act(libc::SYS_close, [place.program.notice as usize, 0, 0, 0, 0])?;
+    let notice = place.program.notice;
+    if notice >= 0 {
+        // Closing it would not do: another thread of the caller may have forked meanwhile, and its child has a copy.
+        act(libc::SYS_write, [notice as usize, [SAYS_CALLING].as_ptr() as usize, 1, 0, 0])?;
+        act(libc::SYS_close, [notice as usize, 0, 0, 0, 0])?;
     }
     // SAFETY: whoever made the op vouches for function and argument in a copy of the caller, which this is.
     exit(unsafe { function(argument) })
