@@ -102,6 +102,8 @@ struct Prepared {
     joins: Vec<RawFd>,
     /// Those among the numbers that are ours.
     _opened: Vec<OwnedFd>,
+    /// What a function shall not find: those, and its companion's.
+    own: Vec<RawFd>,
     moves: Vec<Move>,
     close: Vec<(u32, u32)>,
 }
@@ -262,12 +264,14 @@ impl Prepared {
         let (copies, moves) = place(&plan.descriptors)?;
         opened.extend(copies);
         let close = gaps(&plan.descriptors);
-        Ok(Prepared { plan, joins, _opened: opened, moves, close })
+        let mut own: Vec<RawFd> = opened.iter().map(AsRawFd::as_raw_fd).collect();
+        own.extend(companion.into_iter().flat_map(Running::descriptors));
+        Ok(Prepared { plan, joins, _opened: opened, own, moves, close })
     }
 
     fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
-        let Prepared { plan, joins, moves, close, .. } = self;
-        plan.program(&Runtime { wiring: *wiring, joins, moves, close })
+        let Prepared { plan, joins, own, moves, close, .. } = self;
+        plan.program(&Runtime { wiring: *wiring, joins, moves, close, own })
     }
 }
 

@@ -102,10 +102,10 @@ fn a_start_does_not_wait_for_a_function_of_another_thread() {
     }
     unsafe extern "C" fn nothing(_: *mut c_void) {}
     let others = Mutex::new(Vec::<Process>::new());
-    // SAFETY: as in `lingering`; the hooks use a mutex that outlives the call.
-    let function = unsafe {
-        Function::new(linger, (&raw const others).cast_mut().cast()).around_fork(meanwhile, nothing)
-    };
+    // SAFETY: as in `lingering`.
+    let function = unsafe { Function::new(linger, (&raw const others).cast_mut().cast()) };
+    // SAFETY: the hooks use a mutex that outlives the call, and nothing.
+    let function = unsafe { function.around_fork(meanwhile, nothing) };
     let began = Instant::now();
     for kinds in [Kind::Uts, Kind::Pid] {
         let late = user(kinds).timeout(Duration::from_secs(20));
@@ -135,9 +135,10 @@ fn hooks_stand_around_each_fork_in_the_caller() {
         (told.0[0].load(Ordering::Relaxed) * 10 + told.0[1].load(Ordering::Relaxed)) as c_int
     }
     let told = Told::default();
-    // SAFETY: all three only touch atomics.
-    let function =
-        unsafe { Function::new(tell, (&raw const told).cast_mut().cast()).around_fork(before, after) };
+    // SAFETY: it reads atomics.
+    let function = unsafe { Function::new(tell, (&raw const told).cast_mut().cast()) };
+    // SAFETY: both write to atomics that outlive the calls.
+    let function = unsafe { function.around_fork(before, after) };
     let process = user(Kind::Pid).spawn_function_while(function, &mut || true).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(10));
     // What fails before the fork has not called them, what fails in the child has.

@@ -131,6 +131,7 @@ pub(crate) struct Runtime<'a> {
     pub joins: &'a [RawFd],
     pub moves: &'a [(RawFd, RawFd)],
     pub close: &'a [(u32, u32)],
+    pub own: &'a [RawFd],
 }
 
 impl Plan {
@@ -311,7 +312,7 @@ impl Op {
             Op::Exec { paths, argv, envp, .. } => {
                 child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
             }
-            Op::Call(function) => function.as_op(),
+            Op::Call(function) => function.as_op(runtime.own),
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }

@@ -8,6 +8,7 @@
 use super::clone::CloneFn;
 use libc::c_void;
 use nsiso_child::Op;
+use std::os::fd::RawFd;
 
 /// What is called around a fork, with the function's argument.
 pub type ForkHook = unsafe extern "C" fn(argument: *mut c_void);
@@ -15,7 +16,7 @@ pub type ForkHook = unsafe extern "C" fn(argument: *mut c_void);
 /// A function to call in a process of its own, and what it is called with.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
-    function: CloneFn,
+    run: CloneFn,
     argument: *mut c_void,
     around: Option<[ForkHook; 2]>,
 }
@@ -33,7 +34,7 @@ impl Function {
     /// In a copy of this process, as fork(2) makes it from any of its threads, `function` must be sound to call
     /// with `argument`, and must return or end the process; it must not unwind.
     pub const unsafe fn new(function: CloneFn, argument: *mut c_void) -> Function {
-        Function { function, argument, around: None }
+        Function { run: function, argument, around: None }
     }
 
     /// Has one function called right before libc's fork and one right after it, both in the caller, on the thread
@@ -58,9 +59,9 @@ impl Function {
         Forking(self)
     }
 
-    /// As a child's last step.
-    pub(crate) fn as_op(&self) -> Op<'static> {
-        Op::Call { function: self.function, argument: self.argument }
+    /// As a child's last step, which first closes these descriptors.
+    pub(crate) fn as_op<'a>(&self, close: &'a [RawFd]) -> Op<'a> {
+        Op::Call { close, function: self.run, argument: self.argument }
     }
 }
 

@@ -11,10 +11,9 @@
 //! and the child makes system calls only, because its program is of the crate nsiso-child.
 #![allow(unsafe_code)]
 
-use super::function::Function;
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
-use super::{copy, fd, process, Errno, Result};
+use super::{copy, fd, function::Function, process, Errno, Result};
 use crate::kind::Kinds;
 use libc::{c_int, c_void, pid_t};
 use nsiso_child::report::{GONE, RUNNING, SAYS_WAITING, WAITING};
@@ -159,6 +158,7 @@ pub fn start<T: Any + Send + Sync>(
         reset_handlers: false,
         signal_mask: blocked.before(),
         notice: number(&write),
+        own: [&gate, &parent, &read].map(number),
         thread: if order.birth == Birth::Fork { copy::thread_state() } else { ThreadState::default() },
     };
     let report = ptr::from_ref(stack.report());

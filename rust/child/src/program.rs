@@ -25,6 +25,8 @@ pub struct Program<'a> {
     ///
     /// [`Report::state`]: crate::Report::state
     pub notice: c_int,
+    /// Descriptors of the set-up that no function shall find, -1 for none; an exec closes them by itself.
+    pub own: [c_int; 3],
     /// For a successor in a copy that libc's fork has made; nothing else has a libc.
     pub thread: ThreadState,
 }
@@ -180,6 +182,8 @@ pub enum Op<'a> {
     },
     /// Calls a function and ends with its result; for a copy of the caller, in which libc works.
     Call {
+        /// More descriptors of the set-up that it shall not find.
+        close: &'a [c_int],
         /// The function.
         function: CloneFn,
         /// Passed to it.

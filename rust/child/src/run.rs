@@ -75,7 +75,10 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
             signals::make_ready(place.program)?;
             exec(paths, argv, envp)
         }
-        Op::Call { function, argument } => call_function(function, argument, place),
+        Op::Call { close, function, argument } => {
+            close_all(close)?;
+            call_function(function, argument, place)
+        }
         Op::ExecFd { fd, argv } => {
             signals::make_ready(place.program)?;
             let (nothing, no_environment) = (address(Some(c"")), 0);
@@ -102,6 +105,7 @@ fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
 
 /// Says that all is set up, as an exec would, and calls.
 fn call_function(function: CloneFn, argument: *mut c_void, place: &Place<'_>) -> Step {
+    close_all(&place.program.own)?;
     signals::restore_mask(place.program)?;
     let notice = place.program.notice;
     if notice >= 0 {
@@ -111,6 +115,10 @@ fn call_function(function: CloneFn, argument: *mut c_void, place: &Place<'_>) ->
     }
     // SAFETY: whoever made the op vouches for function and argument in a copy of the caller, which this is.
     exit(unsafe { function(argument) })
+}
+
+fn close_all(fds: &[c_int]) -> Step {
+    fds.iter().filter(|fd| **fd >= 0).try_for_each(|fd| act(libc::SYS_close, [*fd as usize, 0, 0, 0, 0]))
 }
 
 /// One write: the kernel takes an id map or clock offsets whole or not at all.
