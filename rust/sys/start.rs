@@ -276,10 +276,10 @@ impl Starting {
         reap(self.pid);
         self.pid = successor;
         self.process = 1;
-        // Nobody else can reap it before it executes: it has no exit signal until then.
+        // Nobody else can reap it before it executes, but for a function's where the host ignores SIGCHLD.
         self.pidfd = match process::pidfd_open(successor) {
             Ok(pidfd) => Some(pidfd),
-            Err(Errno(libc::ENOSYS | libc::EPERM)) => None,
+            Err(Errno(libc::ENOSYS | libc::EPERM | libc::ESRCH)) => None,
             Err(errno) => return Err(errno),
         };
         Ok(true)

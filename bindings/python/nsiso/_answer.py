@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Collection
 from typing import Callable, NoReturn, Optional
 
-from ._child import exit_status, flush, forget_pending
+from ._child import exit_status, flush, take_over_streams
 
 # What an answer is, the bytes of the text and the bytes of the pickle that follow.
 _HEAD = struct.Struct("=BQQ")
@@ -26,15 +26,15 @@ def answer(fn: Callable[[], object], writer: int, null: int, others: Collection[
         own = os.getpid()
         _leave_the_caller(null, others)
         try:
-            message = _called(fn)
-            status = 0
+            message, done = _called(fn), 0
         except SystemExit as end:
-            message, status = [], exit_status(end)
+            message, done = [], exit_status(end)
         flush()
         # A copy that the function has made of this process has nothing to answer.
         if os.getpid() == own:
             for part in message:
                 _write(writer, part)
+        status = done
     finally:
         os._exit(status)
 
@@ -42,7 +42,7 @@ def answer(fn: Callable[[], object], writer: int, null: int, others: Collection[
 def _leave_the_caller(null: int, others: Collection[int]) -> None:
     """Let go of what the caller, its event loop and its other calls go on with."""
     signal.set_wakeup_fd(-1)
-    forget_pending(null)
+    take_over_streams(null)
     for number in others:
         os.close(number)
 

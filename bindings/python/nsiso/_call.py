@@ -1,6 +1,5 @@
 """How a function is called in namespaces: a copy of this process calls it and answers through a pipe."""
 
-import contextlib
 import errno
 import functools
 import math
@@ -119,9 +118,9 @@ def call(  # type: ignore[misc]  # A function that has a spec or timeout of its 
 
     Threads: any number of them may call at once; the interpreter lock is released but for the fork. Of this
     process's threads only the calling one exists in the copy. There the locks of libc's allocator, of the
-    interpreter, of :mod:`logging` and of ``sys.stdout`` and ``sys.stderr`` are put in order; a lock of
-    another sort that another thread held at that moment stays locked for ever, as after any fork: give such
-    calls a *timeout*. An event loop does not run on meanwhile: use ``asyncio.to_thread``.
+    interpreter, of :mod:`logging` with its files and of ``sys.stdout`` and ``sys.stderr`` are put in order; a
+    lock of another sort that another thread held at that moment stays locked for ever, as after any fork:
+    give such calls a *timeout*. An event loop does not run on meanwhile: use ``asyncio.to_thread``.
 
     The copy has all of this process's open descriptors. What stood in the buffers of ``sys.stdout`` and
     ``sys.stderr`` is written once, by this process; those of other files are the function's to leave alone.
@@ -155,13 +154,13 @@ def call(  # type: ignore[misc]  # A function that has a spec or timeout of its 
             _under_way.intersection_update({writer})
             answer(functools.partial(fn, *args, **kwargs), writer, null, others)
 
-        process = spec._core().spawn_function(run, min(setup, default=None))
+        running = _Running(spec._core().spawn_function(run, min(setup, default=None)), clock)
         try:
             descriptors.close(writer)
-            said = _read(process, reader, clock, fn)
-            returncode = _status(process, clock)
+            said = running.read(reader, fn)
+            returncode = running.wait()
         finally:
-            _end(process)
+            running.end()
     if said is None:
         raise NoResult(f"call ({_name(fn)}): {_ended(returncode)} without a result", returncode)
     return _result(fn, *said, returncode)
@@ -207,37 +206,72 @@ class _Descriptors:
         os.close(number)
 
 
-def _read(
-    process: _nsiso.Process, reader: int, clock: _Clock, fn: Callable[..., Any]
-) -> Optional[tuple[int, str, memoryview]]:
-    """Tell what the process answers: what it is, its text, its pickle. ``None`` if it ends before."""
-    os.set_blocking(reader, False)
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    if process.pidfd is not None:
-        poll.register(process.pidfd, select.POLLIN)
-    data = bytearray()
-    is_open = True
-    while True:
-        left = clock.left()
-        if left == 0:
-            raise _late(fn, clock)
-        # First: what an ended process has said is in the pipe. The pipe's end says nothing, for another
-        # thread's fork may have kept it open, and the function may have closed it.
-        has_ended = _has_ended(process)
-        chunk = _chunk(reader) if is_open else None
-        if chunk:
-            data += chunk
-            answer = taken_apart(data)
-            if answer is not None:
-                return answer
-        elif has_ended:
+class _Running:
+    """A function's process. An exception's traceback may keep this; then no descriptor of it stays open."""
+
+    def __init__(self, process: _nsiso.Process, clock: _Clock) -> None:
+        self._process = process
+        self._clock = clock
+
+    def read(self, reader: int, fn: Callable[..., Any]) -> Optional[tuple[int, str, memoryview]]:
+        """Tell what it answers: what that is, its text, its pickle. ``None`` if it ends before."""
+        os.set_blocking(reader, False)
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        if self._process.pidfd is not None:
+            poll.register(self._process.pidfd, select.POLLIN)
+        data = bytearray()
+        is_open = True
+        while True:
+            left = self._clock.left()
+            if left == 0:
+                raise _late(fn, self._clock)
+            # First: what an ended process has said is in the pipe. The pipe's end says nothing, for another
+            # thread's fork may have kept it open, and the function may have closed it.
+            has_ended = self._has_ended()
+            chunk = _chunk(reader) if is_open else None
+            if chunk:
+                data += chunk
+                answer = taken_apart(data)
+                if answer is not None:
+                    return answer
+            elif has_ended:
+                return None
+            elif chunk is None:
+                poll.poll(self._milliseconds(left))
+            else:
+                poll.unregister(reader)
+                is_open = False
+
+    def wait(self) -> Optional[int]:
+        """Tell how it ended, which it is about to do. ``None`` if nobody knows, or it has not."""
+        try:
+            return self._process.wait(self._clock.left())
+        except ChildProcessError:
             return None
-        elif chunk is None:
-            poll.poll(_milliseconds(left, process))
-        else:
-            poll.unregister(reader)
-            is_open = False
+
+    def end(self) -> None:
+        """Kill it unless it has ended, and reap it."""
+        try:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGKILL)
+                self._process.wait()
+        except (ChildProcessError, ProcessLookupError, PermissionError):
+            # Others have reaped it; or it may not be killed, and then not be waited for either.
+            return
+        finally:
+            del self._process
+
+    def _has_ended(self) -> bool:
+        try:
+            return self._process.poll() is not None
+        except ChildProcessError:
+            return True
+
+    def _milliseconds(self, left: Optional[float]) -> float:
+        if self._process.pidfd is None:
+            left = _WITHOUT_PIDFD if left is None else min(left, _WITHOUT_PIDFD)
+        return _LONGEST_SLEEP if left is None else min(math.ceil(left * 1000), _LONGEST_SLEEP)
 
 
 def _chunk(reader: int) -> Optional[bytes]:
@@ -246,12 +280,6 @@ def _chunk(reader: int) -> Optional[bytes]:
         return os.read(reader, _CHUNK)
     except BlockingIOError:
         return None
-
-
-def _milliseconds(left: Optional[float], process: _nsiso.Process) -> float:
-    if process.pidfd is None:
-        left = _WITHOUT_PIDFD if left is None else min(left, _WITHOUT_PIDFD)
-    return _LONGEST_SLEEP if left is None else min(math.ceil(left * 1000), _LONGEST_SLEEP)
 
 
 def _result(
@@ -281,30 +309,6 @@ def _late(fn: Callable[..., Any], clock: _Clock) -> Error:
     cause, remedy = f"the function took longer than {clock.timeout:g} s", "give it a longer timeout"
     words = ("call", _name(fn), cause, remedy)
     return Error(errno.ETIMEDOUT, f"call ({_name(fn)}): ETIMEDOUT, because {cause}: {remedy}", *words)
-
-
-def _has_ended(process: _nsiso.Process) -> bool:
-    try:
-        return process.poll() is not None
-    except ChildProcessError:
-        return True
-
-
-def _status(process: _nsiso.Process, clock: _Clock) -> Optional[int]:
-    """Wait until it has ended, which it is about to do."""
-    try:
-        return process.wait(clock.left())
-    except ChildProcessError:
-        return None
-
-
-def _end(process: _nsiso.Process) -> None:
-    """Kill it unless it has ended, and reap it."""
-    # What may not be killed cannot be waited for either.
-    with contextlib.suppress(ChildProcessError, ProcessLookupError, PermissionError):
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
 
 
 def _ended(returncode: Optional[int]) -> str:

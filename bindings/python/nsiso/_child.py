@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 
 
 def flush() -> None:
@@ -14,19 +15,32 @@ def flush() -> None:
             stream.flush()
 
 
-def forget_pending(null: int) -> None:
-    """In a copy: drop what other threads have put into those buffers since. It is the caller's to write.
+def take_over_streams(null: int) -> None:
+    """In a copy: make the standard streams and those of logging this process's own.
 
-    *null* is a descriptor of the null device.
+    Another thread may have held the lock of one, and does not exist here; what it has put into them since
+    :func:`flush` is the caller's to write. *null* is a descriptor of the null device.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _streams():
         if isinstance(stream, io.TextIOWrapper):
+            # Closed or detached, it is nobody's any more.
             with contextlib.suppress(OSError, ValueError):
-                _flush_into(null, stream)
+                _take_over(stream, null)
 
 
-def _flush_into(null: int, stream: io.TextIOWrapper) -> None:
+def _streams() -> Iterator[object]:
+    yield sys.stdout
+    yield sys.stderr
+    for reference in getattr(sys.modules.get("logging"), "_handlerList", ()):
+        yield getattr(reference(), "stream", None)
+
+
+def _take_over(stream: io.TextIOWrapper, null: int) -> None:
     number = stream.fileno()
+    if type(stream.buffer) is io.BufferedWriter:
+        # Begun anew: an empty buffer, and a lock that nobody holds.
+        io.BufferedWriter.__init__(stream.buffer, stream.buffer.raw)
+    # Above that buffer is text that was not encoded yet.
     inheritable = os.get_inheritable(number)
     kept = os.dup(number)
     try:
