@@ -280,3 +280,27 @@ print("well")
 """
     )
     assert (done.stdout, done.stderr) == ("well\n", "")
+
+
+def test_a_kernel_without_pidfds() -> None:
+    """As before Linux 5.3: results, timeouts and ends are told all the same."""
+    done = script(
+        """
+import nsiso, os, time
+from spawning import children, descriptors, spec, take_away
+pidfd_send_signal, pidfd_open = 424, 434
+take_away(pidfd_send_signal, pidfd_open)
+before = descriptors()
+for kinds in ("", "uts", "pid"):
+    print(nsiso.call(lambda: len(b"x" * (1 << 20)), spec=spec(kinds)), end=" ")
+    try:
+        nsiso.call(os._exit, 5, spec=spec(kinds))
+    except nsiso.NoResult as ended:
+        print(ended.returncode, end=" ")
+    try:
+        nsiso.call(time.sleep, 600, spec=spec(kinds), timeout=0.3)
+    except TimeoutError as late:
+        print(late.step, children(), descriptors() - before)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("1048576 5 call set() 0\n" * 3, "")
