@@ -867,8 +867,13 @@ int nsiso_spawn(const struct nsiso_spec *spec,
  * ret_process: the child, to be freed with nsiso_process_free; written on success.
  * reterr: see the top of this file.
  *
- * Comes back when func is about to run. Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also
- * func is NULL. The caller's descriptors stay open in the child. MT-Safe. The cost grows with the caller's
+ * Comes back when func is about to run; nsiso_spec_timeout limits the time until then. How long func itself may
+ * take is the caller's to say: nsiso_process_wait with a timeout, and when that is over (or the caller, in any
+ * thread, thinks better of it) nsiso_process_kill and nsiso_process_wait, or nsiso_process_kill_on_free. What func
+ * has started in turn ends with it in a new pid namespace only.
+ *
+ * Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also func is NULL. The caller's descriptors
+ * stay open in the child, which finds none of the library's own. MT-Safe. The cost grows with the caller's
  * memory, as fork(2)'s does; a function in a new or joined pid namespace, or in a new time namespace, costs one more
  * SIGCHLD. See fork(2), namespaces(7).
  */
@@ -996,8 +1001,9 @@ int nsiso_process_relay(const struct nsiso_process *process,
 void nsiso_process_kill_on_free(struct nsiso_process *process);
 
 /**
- * Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn
- * or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung up. After nsiso_process_kill_on_free it is sent SIGKILL
+ * Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn,
+ * nsiso_spawn_function or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung
+ * up. After nsiso_process_kill_on_free it is sent SIGKILL
  * and reaped instead. NULL is allowed. Returns NULL.
  *
  * In a forked copy of the process that started the child, neither is done: the child is left alone.
@@ -1511,7 +1517,8 @@ int nsiso_spec_no_new_privs(struct nsiso_spec *spec,
                             struct nsiso_error **reterr);
 
 /**
- * Gives up when the set-up takes longer: from nsiso_spawn's begin until the command executes.
+ * Gives up when the set-up takes longer: from nsiso_spawn's begin until the command executes, or from
+ * nsiso_spawn_function's until the function is called.
  * Without it there is no limit.
  *
  * spec: is changed.

@@ -9,7 +9,7 @@ use crate::spec::Spec;
 use crate::sys::{fd, process, program_file, Errno};
 use nsiso_child::HELPER;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Where the companion's program looks for its descriptors.
 const CONTROL: i32 = 3;
@@ -112,6 +112,12 @@ impl Running {
     /// The pidfd of pid 1, whose namespaces are joined.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.pidfd()
+    }
+
+    /// What this process holds of it.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
+        let fds = [Some(self.control.as_fd()), self.pidfd()];
+        fds.into_iter().flatten().map(|fd| fd.as_raw_fd())
     }
 
     /// Tells it of its command, which has not executed yet.

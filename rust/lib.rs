@@ -71,7 +71,7 @@ pub mod raw {
     pub use crate::calls::setns_unexplained as setns;
     pub use crate::sys::clone::{clone, clone_with, fork, CloneFn, ClonePointers};
     pub use crate::sys::copy::fork as fork_from_copy;
-    pub use crate::sys::function::Function;
+    pub use crate::sys::function::{ForkHook, Function};
     pub use crate::sys::ns::{is_single_threaded, unshare};
     pub use crate::sys::{Errno, Result};
 }

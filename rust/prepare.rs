@@ -24,6 +24,8 @@ pub struct Prepared {
     pub joins: Vec<Vec<(RawFd, u32)>>,
     /// Those among the numbers that are ours.
     _opened: Vec<OwnedFd>,
+    /// What a function shall not find: those, and its companion's.
+    own: Vec<RawFd>,
     moves: Vec<Move>,
     close: Vec<(u32, u32)>,
     proc: Option<OwnedFd>,
@@ -57,14 +59,17 @@ impl Prepared {
             })
         });
         let group = group.transpose()?;
-        Ok(Prepared { plan, joins, _opened: opened, moves, close, proc, terminal, group })
+        let mut own: Vec<RawFd> = opened.iter().map(AsRawFd::as_raw_fd).collect();
+        own.extend(proc.iter().chain(&group).map(AsRawFd::as_raw_fd));
+        own.extend(companion.into_iter().flat_map(Running::descriptors));
+        Ok(Prepared { plan, joins, _opened: opened, own, moves, close, proc, terminal, group })
     }
 
     /// What the child performs.
     pub fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
-        let Prepared { plan, joins, moves, close, .. } = self;
+        let Prepared { plan, joins, own, moves, close, .. } = self;
         let proc = self.proc.as_ref().map(AsRawFd::as_raw_fd);
-        plan.program(&Runtime { wiring: *wiring, joins, moves, close, proc, terminal: self.terminal })
+        plan.program(&Runtime { wiring: *wiring, joins, own, moves, close, proc, terminal: self.terminal })
     }
 }
 

@@ -122,13 +122,15 @@ impl Underway {
         let pair = has_terminal.then(|| terminal::open(&mut plan.descriptors)).transpose()?;
         let (terminal, peer) = pair.map_or((None, -1), |Pair { master, peer }| (Some(master), peer));
         let taken: Vec<_> = plan.descriptors.iter().map(|(_, to)| *to).collect();
+        let called = |op: &Op| if let Op::Call(function) = op { Some(*function) } else { None };
+        let function = plan.ops.iter().find_map(called);
         limit(&plan)?;
         let of_plan =
             |op: &Op| if let Op::Companion(companion) = op { Some(companion.start()) } else { None };
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref(), peer)?);
         let cgroup = prepared.group.as_ref().map(AsFd::as_fd);
-        let order = Order { kinds, awaits, birth: prepared.plan.birth, taken: &taken, cgroup };
+        let order = Order { kinds, awaits, birth: prepared.plan.birth, function, taken: &taken, cgroup };
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| refused(&prepared.plan, errno))?;
         let armed = arm(&prepared.plan, &starting)?;

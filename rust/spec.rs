@@ -11,13 +11,14 @@ use crate::kind::Kinds;
 use crate::plan::{Job, Plan};
 use crate::process::Process;
 use crate::spawn::{self, Held};
-use crate::sys::function::Function;
 use crate::terminal::Terminal;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+mod function;
 
 /// A description of namespaces and of the process in them. Cheap to keep, to clone and to use often.
 #[derive(Clone, Debug, Default)]
@@ -371,17 +372,6 @@ impl Spec {
     /// As [`Spec::spawn`]; ECANCELED when it says no.
     pub fn spawn_while(&self, command: &Command, go_on: &mut dyn FnMut() -> bool) -> Result<Process> {
         spawn::spawn(self.plan(command)?, go_on)
-    }
-
-    /// Calls a function in these namespaces, in a process of its own: a copy of the caller as fork makes it, with
-    /// libc's fork handlers run and its allocator sane, also when the caller has threads. Its result is the exit
-    /// status. The cost grows with the caller; the caller's descriptors stay open in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Spec::spawn`], but for the command's own.
-    pub fn spawn_function(&self, function: Function) -> Result<Process> {
-        spawn::spawn(Plan::new(self, Job::Function(function), false)?, &mut || true)
     }
 
     /// Sets all up and stops before the command is executed, so that the caller can attach things.

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 use nsiso::raw::Function;
-use nsiso::{Kind, Kinds, Offset, Spec};
+use nsiso::{Command, Kind, Kinds, Offset, Process, Spec};
 use std::ffi::{c_int, c_void};
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// What a function finds, compared in it and told by its exit status.
 type Check = fn() -> bool;
@@ -76,4 +78,123 @@ fn a_set_up_that_fails_says_so_before_the_function_runs() {
     let function = unsafe { Function::new(run, (&raw mut check).cast()) };
     let refused = user(Kind::Uts).cwd("/no/such/place").spawn_function(function).unwrap_err();
     assert_eq!((refused.step(), refused.errno()), ("chdir", libc::ENOENT));
+}
+
+/// Sleeps until it is killed.
+unsafe extern "C" fn linger(_: *mut c_void) -> c_int {
+    std::thread::sleep(Duration::from_secs(600));
+    0
+}
+
+fn lingering() -> Process {
+    // SAFETY: it sleeps and uses no argument.
+    let function = unsafe { Function::new(linger, std::ptr::null_mut()) };
+    user(Kind::Uts).spawn_function(function).unwrap().kill_on_drop(true)
+}
+
+#[test]
+fn a_start_does_not_wait_for_a_function_of_another_thread() {
+    /// As if another thread forked while this one starts something: its child has copies of all pipes.
+    unsafe extern "C" fn meanwhile(others: *mut c_void) {
+        // SAFETY: the test passes its own, which outlives the call.
+        let others = unsafe { &*others.cast::<Mutex<Vec<Process>>>() };
+        others.lock().unwrap().push(std::thread::spawn(lingering).join().unwrap());
+    }
+    unsafe extern "C" fn nothing(_: *mut c_void) {}
+    let others = Mutex::new(Vec::<Process>::new());
+    // SAFETY: as in `lingering`.
+    let function = unsafe { Function::new(linger, (&raw const others).cast_mut().cast()) };
+    // SAFETY: the hooks use a mutex that outlives the call, and nothing.
+    let function = unsafe { function.around_fork(meanwhile, nothing) };
+    let began = Instant::now();
+    for kinds in [Kind::Uts, Kind::Pid] {
+        let late = user(kinds).timeout(Duration::from_secs(20));
+        drop(late.spawn_function(function).unwrap().kill_on_drop(true));
+        assert_eq!(late.cwd("/no/such/place").spawn_function(function).unwrap_err().errno(), libc::ENOENT);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(others.into_inner().unwrap().len(), 4);
+}
+
+#[test]
+fn hooks_stand_around_each_fork_in_the_caller() {
+    /// What the hooks and the function write down; the function's copy ends with what stands there.
+    #[derive(Default)]
+    struct Told([AtomicU32; 2]);
+    unsafe extern "C" fn before(argument: *mut c_void) {
+        // SAFETY: the test passes its own, which outlives the call.
+        unsafe { &*argument.cast::<Told>() }.0[0].fetch_add(1, Ordering::Relaxed);
+    }
+    unsafe extern "C" fn after(argument: *mut c_void) {
+        // SAFETY: as above.
+        unsafe { &*argument.cast::<Told>() }.0[1].fetch_add(1, Ordering::Relaxed);
+    }
+    unsafe extern "C" fn tell(argument: *mut c_void) -> c_int {
+        // SAFETY: as above, in the copy.
+        let told = unsafe { &*argument.cast::<Told>() };
+        (told.0[0].load(Ordering::Relaxed) * 10 + told.0[1].load(Ordering::Relaxed)) as c_int
+    }
+    let told = Told::default();
+    // SAFETY: it reads atomics.
+    let function = unsafe { Function::new(tell, (&raw const told).cast_mut().cast()) };
+    // SAFETY: both write to atomics that outlive the calls.
+    let function = unsafe { function.around_fork(before, after) };
+    let process = user(Kind::Pid).spawn_function_while(function, &mut || true).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(10));
+    // What fails before the fork has not called them, what fails in the child has.
+    assert!(Spec::new().map_root().spawn_function(function).is_err());
+    assert!(user(Kind::Uts).cwd("/no/such/place").spawn_function(function).is_err());
+    assert_eq!(told.0.map(AtomicU32::into_inner), [2, 2]);
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_start_does_not_wait_for_children_that_other_threads_fork() {
+    let is_over = AtomicBool::new(false);
+    let forks = || {
+        let mut children = Vec::new();
+        // Some of them while a start makes its pipe.
+        while !is_over.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_micros(300));
+            if children.len() == 2000 {
+                continue;
+            }
+            // SAFETY: the child makes system calls only.
+            match unsafe { libc::fork() } {
+                0 => loop {
+                    // SAFETY: takes nothing.
+                    unsafe { libc::pause() };
+                },
+                child => children.push(child),
+            }
+        }
+        for child in children {
+            // SAFETY: numbers only, of a child that nobody else reaps.
+            assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+            // SAFETY: a number, and NULL for no status.
+            assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(forks);
+        // Whatever comes, the others end.
+        let _over = Over(&is_over);
+        let apart = Spec::new().oom_score_adj(5);
+        for spec in [apart.clone(), apart.own_memory(), user(Kind::Pid).oom_score_adj(5)] {
+            let spec = spec.timeout(Duration::from_secs(20));
+            for _ in 0..60 {
+                // One that would have to end for its start to be known otherwise.
+                let started = spec.spawn(&Command::new("sleep").arg("600"));
+                drop(started.unwrap_or_else(|error| panic!("{error}")).kill_on_drop(true));
+                assert_eq!(spec.spawn(&Command::new("/no/such/program")).unwrap_err().step(), "exec");
+            }
+        }
+    });
 }

@@ -148,6 +148,8 @@ pub(crate) struct Runtime<'a> {
     pub proc: Option<RawFd>,
     /// For [`Op::OwnTerminal`].
     pub terminal: RawFd,
+    /// For [`Op::Call`]: what a function shall not find.
+    pub own: &'a [RawFd],
 }
 
 impl Plan {
@@ -372,7 +374,7 @@ impl Op {
             Op::Exec { paths, argv, envp, .. } => {
                 child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
             }
-            Op::Call(function) => function.as_op(),
+            Op::Call(function) => function.as_op(runtime.own),
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },
         })
     }

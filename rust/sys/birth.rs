@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::detour::Detour;
+use super::function::Function;
 use super::stack::ChildStack;
 use super::{process, Errno, Result};
 use crate::kind::Kinds;
@@ -46,6 +47,8 @@ pub struct Order<'a> {
     pub awaits: bool,
     /// In whose memory the child performs its steps.
     pub birth: Birth,
+    /// Whose hooks stand around the fork.
+    pub function: Option<Function>,
     /// Numbers of descriptors that the program overwrites.
     pub taken: &'a [RawFd],
     /// The directory of a control group of version 2 to be born in; see [`knows_cgroups`].

@@ -53,6 +53,7 @@ impl Detour {
             reset_handlers: false,
             signal_mask: u64::MAX,
             notice: -1,
+            own: [-1; 4],
             thread: ThreadState::default(),
         }
     }

@@ -144,12 +144,19 @@ pub fn write_bytes(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
 ///
 /// EINTR is the caller's to repeat.
 pub fn poll_read(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
-    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    poll_first([Some(fd), None], deadline).map(|first| first.is_some())
+}
+
+/// As [`poll_read`] with two of them: which is the first that has something, `None` when the time is over first.
+pub fn poll_first(fds: [Option<BorrowedFd<'_>>; 2], deadline: Option<Instant>) -> Result<Option<usize>> {
+    // A negative number is passed over.
+    let number = |fd: Option<BorrowedFd<'_>>| fd.map_or(-1, |fd| fd.as_raw_fd());
+    let mut polls = fds.map(|fd| libc::pollfd { fd: number(fd), events: libc::POLLIN, revents: 0 });
     let timeout = deadline.map(time_left);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: one pollfd and one timespec, both locals.
-    let ready = Errno::check(unsafe { libc::ppoll(&raw mut poll, 1, timeout, ptr::null()) })?;
-    Ok(ready == 1)
+    // SAFETY: two pollfds and one timespec, all of them locals.
+    Errno::check(unsafe { libc::ppoll(polls.as_mut_ptr(), 2, timeout, ptr::null()) })?;
+    Ok(polls.iter().position(|poll| poll.revents != 0))
 }
 
 /// poll(2) of many, for so long at most.

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod fd;
 pub mod function;
 mod image;
+mod notice;
 pub mod ns;
 pub mod process;
 pub mod program_file;

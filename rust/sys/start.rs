@@ -13,6 +13,8 @@
 
 use super::birth::{give_birth, Birth, Errand, Order};
 use super::detour::Detour;
+use super::function::Function;
+use super::notice::{Heard, Notice};
 use super::signals::Blocked;
 use super::stack::{ChildStack, Sharing};
 use super::{copy, fd, process, program_file, Errno, Result};
@@ -68,7 +70,7 @@ pub struct Starting {
     /// Whose child it is: a forked copy of that must leave it alone.
     owner: pid_t,
     gate: Option<Gate>,
-    notice: Option<OwnedFd>,
+    notice: Option<Notice>,
     /// `None` once the child has left it.
     memory: Option<Memory>,
 }
@@ -113,7 +115,14 @@ pub fn attempt<T: Any + Send + Sync>(
     owner: T,
     program: for<'a> fn(&'a T, &Wiring) -> Vec<Op<'a>>,
 ) -> Result<Outcome> {
-    let order = Order { kinds: Kinds::NONE, awaits: false, birth: Birth::Share, taken: &[], cgroup: None };
+    let order = Order {
+        kinds: Kinds::NONE,
+        awaits: false,
+        birth: Birth::Share,
+        function: None,
+        taken: &[],
+        cgroup: None,
+    };
     let mut child = start(Arc::new(owner), program, order)?;
     while child.meet(None, &mut || true)? != Met::Gone {}
     let (outcome, pid, _) = child.finish();
@@ -132,10 +141,7 @@ fn start_by<T: Any + Send + Sync>(
     let stack = ChildStack::take(sharing)?;
     let lift = |fd| fd::outside(fd, order.taken);
     let gate = order.awaits.then(|| Gate::new(&lift)).transpose()?;
-    let notice = (birth != Birth::Share).then(fd::pipe).transpose()?;
-    let (read, write) = notice.map_or((None, None), |(read, write)| (Some(read), Some(lift(write))));
-    let write = write.transpose()?;
-    let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    let (notice, write) = (birth != Birth::Share).then(|| Notice::new(lift)).transpose()?.unzip();
     let successor_stack = if birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
     let [open, parent, writing] = gate.as_ref().map_or([-1; 3], Gate::numbers);
     let wiring = Wiring { gate: open, parent, writing, successor_stack };
@@ -145,12 +151,15 @@ fn start_by<T: Any + Send + Sync>(
     let ops = unsafe { std::mem::transmute::<Vec<Op<'_>>, Vec<Op<'static>>>(ops) };
     // SAFETY: the slice is the vector's, whose elements stay where they are while it is not touched.
     let borrowed = unsafe { std::slice::from_raw_parts(ops.as_ptr(), ops.len()) };
+    // Dropped after the caller's signals are at work again.
+    let _forking = order.function.map(Function::fork_begins);
     let blocked = Blocked::all()?;
     let program = Program {
         ops: borrowed,
         reset_handlers: false,
         signal_mask: blocked.before(),
-        notice: number(&write),
+        notice: write.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+        own: [open, parent, writing, notice.as_ref().map_or(-1, Notice::number)],
         thread: if birth == Birth::Fork { copy::thread_state() } else { ThreadState::default() },
     };
     let detour = helper.map(|helper| Detour::new(helper, &program)).transpose()?;
@@ -166,7 +175,7 @@ fn start_by<T: Any + Send + Sync>(
         first: None,
         owner: process::getpid(),
         gate,
-        notice: read,
+        notice,
         memory: Some(Memory { stack, steps, errand }),
     })
 }
@@ -218,13 +227,25 @@ impl Starting {
     /// Sleeps until the child waits, has gone, or the time is over. `go_on` is asked after each signal.
     pub fn meet(&mut self, deadline: Option<Instant>, go_on: &mut dyn FnMut() -> bool) -> Result<Met> {
         self.bury();
-        let met = match &self.notice {
-            None => self.meet_by_word(deadline, go_on)?,
-            Some(notice) => meet_by_pipe(notice.as_fd(), deadline, go_on)?,
-        };
-        let has_successor = met != Met::Late && self.adopt_successor()?;
-        // By word, the first process has gone and the successor goes on; the pipe speaks for both.
-        Ok(if has_successor && met == Met::Gone && self.notice.is_none() { Met::Succeeded } else { met })
+        loop {
+            let Some(notice) = &self.notice else {
+                let met = self.meet_by_word(deadline, go_on)?;
+                // The first process has gone, and its successor goes on.
+                let has_successor = met != Met::Late && self.adopt_successor()?;
+                return Ok(if has_successor && met == Met::Gone { Met::Succeeded } else { met });
+            };
+            let executes = || self.memory.as_ref().is_some_and(|memory| memory.outcome() == Outcome::Done);
+            let heard = notice.next((self.pid, self.pidfd()), deadline, go_on, &executes)?;
+            let has_successor = heard != Heard::Nothing && self.adopt_successor()?;
+            return Ok(match heard {
+                Heard::Nothing => Met::Late,
+                Heard::Waits => Met::Waiting,
+                Heard::HandedOver | Heard::Ended if has_successor => Met::Succeeded,
+                Heard::Goes | Heard::Ended => Met::Gone,
+                // That is known: its predecessor's end was seen before.
+                Heard::HandedOver => continue,
+            });
+        }
     }
 
     /// Lets a waiting child go on.
@@ -297,10 +318,10 @@ impl Starting {
         self.first = Some(self.pid);
         self.pid = successor;
         self.process = 1;
-        // Nobody else can reap it before it executes: it has no exit signal until then.
+        // Nobody else can reap it before it executes, but for a function's where the host ignores SIGCHLD.
         self.pidfd = match process::pidfd_open(successor) {
             Ok(pidfd) => Some(pidfd),
-            Err(Errno(libc::ENOSYS | libc::EPERM)) => None,
+            Err(Errno(libc::ENOSYS | libc::EPERM | libc::ESRCH)) => None,
             Err(errno) => return Err(errno),
         };
         Ok(true)
@@ -358,25 +379,4 @@ impl Drop for Starting {
 /// Waits for a process that has ended or is about to.
 fn reap(pid: pid_t) {
     while process::wait(pid, 0) == Err(Errno(libc::EINTR)) {}
-}
-
-fn meet_by_pipe(
-    notice: BorrowedFd<'_>,
-    deadline: Option<Instant>,
-    go_on: &mut dyn FnMut() -> bool,
-) -> Result<Met> {
-    loop {
-        match fd::poll_read(notice, deadline) {
-            Ok(true) => break,
-            Ok(false) => return Ok(Met::Late),
-            Err(Errno(libc::EINTR)) if !go_on() => return Ok(Met::Late),
-            Err(Errno(libc::EINTR)) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(match fd::read_byte(notice)? {
-        Some(b's') => Met::Succeeded,
-        Some(_) => Met::Waiting,
-        None => Met::Gone,
-    })
 }

@@ -1,6 +1,7 @@
 """What do the tests of Spec and Popen share? Namespaces that they may make, ways to look at children."""
 
 import ctypes
+import errno
 import gc
 import os
 import platform
@@ -100,12 +101,28 @@ def stall() -> None:
 
     A seccomp filter leaves the answer to a listener who never gives one.
     """
-    seccomp, setsid = {"x86_64": (317, 112), "aarch64": (277, 157)}[platform.machine()]
-    load, equal, answer, notify, allow = 0x20, 0x15, 0x06, 0x7FC0_0000, 0x7FFF_0000
-    lines = [(load, 0, 0, 0), (equal, 0, 1, setsid), (answer, 0, 0, notify), (answer, 0, 0, allow)]
+    setsid = {"x86_64": 112, "aarch64": 157}[platform.machine()]
+    new_listener, notify = 8, 0x7FC0_0000
+    assert _filter(setsid, notify, new_listener) > 0
+
+
+def take_away(*calls: int) -> None:
+    """From now on, these system calls are such as the kernel does not have."""
+    refuse = 0x0005_0000
+    for number in calls:
+        _filter(number, refuse | errno.ENOSYS, 0)
+
+
+def _filter(number: int, verdict: int, flags: int) -> int:
+    """Load a seccomp filter for one system call: what the kernel gives back for it."""
+    seccomp = {"x86_64": 317, "aarch64": 277}[platform.machine()]
+    load, equal, answer, allow = 0x20, 0x15, 0x06, 0x7FFF_0000
+    lines = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, verdict), (answer, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
     program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
-    set_no_new_privs, filter_mode, new_listener = 38, 1, 8
+    set_no_new_privs, filter_mode = 38, 1
     assert libc.prctl(set_no_new_privs, 1, 0, 0, 0) == 0
-    assert libc.syscall(seccomp, filter_mode, new_listener, program) >= 0, os.strerror(ctypes.get_errno())
+    loaded: int = libc.syscall(seccomp, filter_mode, flags, program)
+    assert loaded >= 0, os.strerror(ctypes.get_errno())
+    return loaded

@@ -105,8 +105,13 @@ pub unsafe extern "C" fn nsiso_spawn(
 /// ret_process: the child, to be freed with nsiso_process_free; written on success.
 /// reterr: see the top of this file.
 ///
-/// Comes back when func is about to run. Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also
-/// func is NULL. The caller's descriptors stay open in the child. MT-Safe. The cost grows with the caller's
+/// Comes back when func is about to run; nsiso_spec_timeout limits the time until then. How long func itself may
+/// take is the caller's to say: nsiso_process_wait with a timeout, and when that is over (or the caller, in any
+/// thread, thinks better of it) nsiso_process_kill and nsiso_process_wait, or nsiso_process_kill_on_free. What func
+/// has started in turn ends with it in a new pid namespace only.
+///
+/// Returns 0, or -errno as nsiso_spawn, but for its step "exec"; -EINVAL also func is NULL. The caller's descriptors
+/// stay open in the child, which finds none of the library's own. MT-Safe. The cost grows with the caller's
 /// memory, as fork(2)'s does; a function in a new or joined pid namespace, or in a new time namespace, costs one more
 /// SIGCHLD. See fork(2), namespaces(7).
 #[no_mangle]
@@ -315,8 +320,9 @@ pub unsafe extern "C" fn nsiso_process_kill_on_free(process: *mut nsiso_process)
     }
 }
 
-/// Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn
-/// or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung up. After nsiso_process_kill_on_free it is sent SIGKILL
+/// Lets go of a child and closes its pidfd. The child runs on; when it has ended, a later nsiso_spawn,
+/// nsiso_spawn_function or nsiso_spawn_held of this process reaps it; its own terminal, if it has one, is hung
+/// up. After nsiso_process_kill_on_free it is sent SIGKILL
 /// and reaped instead. NULL is allowed. Returns NULL.
 ///
 /// In a forked copy of the process that started the child, neither is done: the child is left alone.

@@ -7,13 +7,18 @@ A command in namespaces, with the arguments of :mod:`subprocess` and those of a 
     >>> nsiso.run("hostname; id -u; echo $$", shell=True, spec=box, capture_output=True, text=True).stdout
     'box\n0\n1\n'
 
+And a function, in a process of its own, whose result or exception comes back:
+
+    >>> import os
+    >>> nsiso.call(os.getpid, spec=box)
+    1
+
 :class:`Popen` is a ``subprocess.Popen`` with a spec; ``run`` and ``check_output`` are theirs as well.
 ``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``plan``
 and ``probe`` for the shell.
 
 The documented calls, as the manual has them:
 
-    >>> import os
     >>> pid = nsiso.clone(lambda: 7, nsiso.Kind.USER | nsiso.Kind.UTS)
     >>> os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     7
@@ -27,6 +32,7 @@ A failure raises :class:`Error`, an :class:`OSError` that knows the step, the ob
 remedy; ``except PermissionError`` and its like work as usual.
 """
 
+from ._call import NoResult, call
 from ._calls import clone, setns, unshare
 from ._errors import Error
 from ._inspect import KindInfo, Link, kinds, links, same
@@ -48,6 +54,7 @@ __all__ = [
     "Kind",
     "KindInfo",
     "Link",
+    "NoResult",
     "Plan",
     "Popen",
     "Probe",
@@ -55,6 +62,7 @@ __all__ = [
     "Step",
     "Usage",
     "__version__",
+    "call",
     "check_output",
     "clone",
     "features",

@@ -1,14 +1,13 @@
 """The documented calls: clone, setns and unshare."""
 
-import contextlib
 import operator
 import os
-import sys
 import traceback
 from collections.abc import Iterable
 from typing import Any, Callable, NoReturn, Protocol, SupportsIndex, Union
 
 from . import _nsiso
+from ._child import exit_status, flush
 
 
 class HasFileno(Protocol):
@@ -46,7 +45,7 @@ def clone(fn: Callable[..., object], flags: SupportsIndex = 0, args: Iterable[An
     number = operator.index(flags)
     arguments = tuple(args)
     # What is buffered now would be written by both.
-    _flush()
+    flush()
     pid = _nsiso.clone(number)
     if pid == 0:
         _end_with(fn, arguments)
@@ -103,10 +102,10 @@ def _end_with(fn: Callable[..., object], args: tuple[Any, ...]) -> NoReturn:
         try:
             status = _status(fn(*args))
         except SystemExit as end:
-            status = _exit_status(end)
+            status = exit_status(end)
         except BaseException:
             traceback.print_exc()
-        _flush()
+        flush()
     finally:
         os._exit(status)
 
@@ -117,20 +116,3 @@ def _status(result: object) -> int:
     if isinstance(result, int):
         return result & 0xFF
     raise TypeError(f"a function for clone returns an exit status, not {type(result).__name__}")
-
-
-def _exit_status(end: SystemExit) -> int:
-    """Tell what the interpreter itself makes of ``sys.exit``'s argument."""
-    if end.code is None:
-        return 0
-    if isinstance(end.code, int):
-        return end.code & 0xFF
-    print(end.code, file=sys.stderr)
-    return 1
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # Closed, replaced by None or refused by a full pipe's other end: not this call's concern.
-        with contextlib.suppress(Exception):
-            stream.flush()

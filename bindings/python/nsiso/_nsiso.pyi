@@ -1,6 +1,6 @@
 """The Rust half of nsiso: plain numbers and tuples."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 _Answer = tuple[bool, bool, tuple[int, str, str, str, str, str] | None]
@@ -21,6 +21,7 @@ class Spec:
     def __new__(cls, options: Mapping[str, Any]) -> Spec: ...
     def plan(self, args: list[bytes]) -> list[tuple[str, str, str, str]]: ...
     def spawn(self, order: Mapping[str, Any]) -> Process: ...
+    def spawn_function(self, run: Callable[[], object], timeout: float | None = None) -> Process: ...
 
 @final
 class Process:

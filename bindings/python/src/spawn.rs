@@ -43,6 +43,20 @@ pub fn spawn(py: Python<'_>, spec: nsiso::Spec, order: Order) -> PyResult<Proces
     Ok(Process(process.kill_on_drop(order.kill_on_drop)))
 }
 
+/// Starts a function as the spec says, with so many seconds for the set-up. Nobody but its caller waits for it, so
+/// it ends when this object goes.
+pub fn spawn_function(
+    py: Python<'_>,
+    mut spec: nsiso::Spec,
+    run: Py<PyAny>,
+    timeout: Option<f64>,
+) -> PyResult<Process> {
+    if let Some(Ok(timeout)) = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0))) {
+        spec = spec.timeout(timeout);
+    }
+    Ok(Process(crate::fork::spawn_function(py, &spec, run)?.kill_on_drop(true)))
+}
+
 /// A child. May be used by many threads at once.
 #[pyclass(frozen, module = "nsiso._nsiso")]
 pub struct Process(nsiso::Process);
@@ -113,7 +127,7 @@ fn returncode(status: nsiso::ExitStatus) -> i32 {
 }
 
 /// Acts with the interpreter detached. After each signal its handlers run, and what one raises ends the act.
-fn interruptible<T: Send>(
+pub fn interruptible<T: Send>(
     py: Python<'_>,
     act: impl FnOnce(&mut dyn FnMut() -> bool) -> nsiso::Result<T> + Send,
 ) -> PyResult<T> {

@@ -123,6 +123,12 @@ impl Spec {
     fn spawn(&self, py: Python<'_>, order: Order) -> PyResult<Process> {
         spawn::spawn(py, self.0.clone(), order)
     }
+
+    /// Starts a function that ends its process by itself; a timeout of the set-up takes the place of the spec's.
+    #[pyo3(signature = (run, timeout=None))]
+    fn spawn_function(&self, py: Python<'_>, run: Py<PyAny>, timeout: Option<f64>) -> PyResult<Process> {
+        spawn::spawn_function(py, self.0.clone(), run, timeout)
+    }
 }
 
 /// A command of these arguments, its program's name first.

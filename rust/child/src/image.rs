@@ -55,6 +55,9 @@ impl<'a> Op<'a> {
                 Op::Exec { paths: store.argv(paths), argv: store.argv(argv), envp: store.argv(envp) }
             }
             Op::ExecFd { fd, argv } => Op::ExecFd { fd, argv: store.argv(argv) },
+            Op::Call { close, function, argument } => {
+                Op::Call { close: store.slice(close), function, argument }
+            }
             Op::Setns { namespaces } => Op::Setns { namespaces: store.slice(namespaces) },
             Op::Unshare { .. }
             | Op::Fork { .. }
@@ -70,7 +73,6 @@ impl<'a> Op<'a> {
             | Op::KeepCapabilities { .. }
             | Op::ForbidTyping
             | Op::Prctl { .. }
-            | Op::Call { .. }
             | Op::Exit { .. } => self,
         }
     }

@@ -9,7 +9,7 @@
 use crate::call::{act, call, exit, Step};
 use crate::linux::{self, PollFd};
 use crate::program::{Program, ThreadState};
-use crate::report::{Report, RUNNING, WAITING};
+use crate::report::{Report, RUNNING, SAYS_SUCCEEDED, SAYS_WAITING, WAITING};
 use crate::run::run_from;
 use crate::stub;
 use core::ffi::{c_int, c_void};
@@ -56,7 +56,7 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
             let notice = place.program.notice;
             if notice >= 0 {
                 // Now the parent can look for the number that the kernel has noted.
-                act(linux::SYS_write, [notice as usize, b"s".as_ptr() as usize, 1, 0, 0])?;
+                act(linux::SYS_write, [notice as usize, [SAYS_SUCCEEDED].as_ptr() as usize, 1, 0, 0])?;
             }
             run_from(&next)
         }
@@ -98,7 +98,7 @@ pub(crate) fn wait_for_parent([gate, parent, writing]: [c_int; 3], place: &Place
     }
     let notice = place.program.notice;
     if notice >= 0 {
-        act(linux::SYS_write, [notice as usize, b"w".as_ptr() as usize, 1, 0, 0])?;
+        act(linux::SYS_write, [notice as usize, [SAYS_WAITING].as_ptr() as usize, 1, 0, 0])?;
     }
     let (gate, parent) = (
         PollFd { fd: gate, events: linux::POLLIN, revents: 0 },

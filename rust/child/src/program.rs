@@ -21,10 +21,13 @@ pub struct Program<'a> {
     /// The signal mask that the program starts with.
     pub signal_mask: u64,
     /// Without `CLONE_VM`: the close-on-exec end of a pipe whose other end the parent reads, a byte at each
-    /// [`Op::Await`] and its end when all processes have executed or ended. Else -1: [`Report::state`] tells.
+    /// [`Op::Await`] and [`Op::Call`], and its end when all processes have executed or ended. Else -1:
+    /// [`Report::state`] tells.
     ///
     /// [`Report::state`]: crate::Report::state
     pub notice: c_int,
+    /// Descriptors of the set-up that no function shall find, -1 for none; an exec closes them by itself.
+    pub own: [c_int; 4],
     /// For a successor in a copy that libc's fork has made; nothing else has a libc.
     pub thread: ThreadState,
 }
@@ -183,6 +186,8 @@ pub enum Op<'a> {
     },
     /// Calls a function and ends with its result; for a copy of the caller, in which libc works.
     Call {
+        /// More descriptors of the set-up that it shall not find.
+        close: &'a [c_int],
         /// The function.
         function: CloneFn,
         /// Passed to it.

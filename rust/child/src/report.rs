@@ -9,6 +9,13 @@ pub const WAITING: u32 = 2;
 /// The child has executed or ended, written by the kernel (`CLONE_CHILD_CLEARTID`).
 pub const GONE: u32 = 0;
 
+/// Without shared memory, in the pipe of [`crate::Program::notice`]: it waits.
+pub const SAYS_WAITING: u8 = b'w';
+/// As above: a successor has taken over.
+pub const SAYS_SUCCEEDED: u8 = b's';
+/// As above: it calls its function now.
+pub const SAYS_CALLING: u8 = b'c';
+
 /// Words in memory that parent and child share (never private memory: a child without `CLONE_VM`
 /// would write into its own copy). All zeros but for `state` before the child runs.
 #[repr(C)]

@@ -10,7 +10,7 @@ use crate::call::{act, address, call, exit, Step};
 use crate::linux;
 use crate::process::{self, Place};
 use crate::program::{Argv, Op, Program};
-use crate::report::Report;
+use crate::report::{Report, SAYS_CALLING};
 use crate::stub::CloneFn;
 use crate::{descriptors, privilege, signals};
 use core::ffi::{c_int, c_void, CStr};
@@ -84,7 +84,10 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
             signals::make_ready(place.program)?;
             exec(paths, argv, envp)
         }
-        Op::Call { function, argument } => call_function(function, argument, place),
+        Op::Call { close, function, argument } => {
+            close_all(close)?;
+            call_function(function, argument, place)
+        }
         Op::ExecFd { fd, argv } => {
             signals::make_ready(place.program)?;
             let (nothing, no_environment) = (address(Some(c"")), 0);
@@ -150,12 +153,20 @@ fn exec(paths: Argv<'_>, argv: Argv<'_>, envp: Argv<'_>) -> Step {
 
 /// Says that all is set up, as an exec would, and calls.
 fn call_function(function: CloneFn, argument: *mut c_void, place: &Place<'_>) -> Step {
+    close_all(&place.program.own)?;
     signals::restore_mask(place.program)?;
-    if place.program.notice >= 0 {
-        act(linux::SYS_close, [place.program.notice as usize, 0, 0, 0, 0])?;
+    let notice = place.program.notice;
+    if notice >= 0 {
+        // Closing it would not do: another thread of the caller may have forked meanwhile, and its child has a copy.
+        act(linux::SYS_write, [notice as usize, [SAYS_CALLING].as_ptr() as usize, 1, 0, 0])?;
+        act(linux::SYS_close, [notice as usize, 0, 0, 0, 0])?;
     }
     // SAFETY: whoever made the op vouches for function and argument in a copy of the caller, which this is.
     exit(unsafe { function(argument) })
+}
+
+fn close_all(fds: &[c_int]) -> Step {
+    fds.iter().filter(|fd| **fd >= 0).try_for_each(|fd| act(linux::SYS_close, [*fd as usize, 0, 0, 0, 0]))
 }
 
 /// One write: the kernel takes an id map or clock offsets whole or not at all.

@@ -253,9 +253,20 @@ static int sees_its_namespaces(void *expected)
     return 42;
 }
 
+static int waits(void *unused)
+{
+    (void)unused;
+    return pause(); /* for a signal that ends it */
+}
+
 static void functions(void)
 {
     nsiso_process *process = NULL;
+    ok(nsiso_spawn_function(NULL, waits, NULL, 0, &process, &error));
+    CHECK(nsiso_process_wait(process, 50, NULL, 0, 0, NULL) == 0);
+    ok(nsiso_process_kill(process, SIGKILL, 0, &error));
+    CHECK(ended(process).signal == SIGKILL);
+    nsiso_process_free(process);
     nsiso_spec *spec = a_spec();
     ok(nsiso_spec_unshare(spec, NSISO_NEWUSER | NSISO_NEWPID, &error));
     pid_t inside = 1;

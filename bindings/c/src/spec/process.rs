@@ -230,7 +230,8 @@ pub unsafe extern "C" fn nsiso_spec_no_new_privs(
     unsafe { set("nsiso_spec_no_new_privs", spec, reterr, |spec| Ok(spec.no_new_privs())) }
 }
 
-/// Gives up when the set-up takes longer: from nsiso_spawn's begin until the command executes.
+/// Gives up when the set-up takes longer: from nsiso_spawn's begin until the command executes, or from
+/// nsiso_spawn_function's until the function is called.
 /// Without it there is no limit.
 ///
 /// spec: is changed.
