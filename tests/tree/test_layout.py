@@ -113,9 +113,7 @@ def test_uses_point_downwards(path: Path) -> None:
         return
     used = set(re.findall(r"\bcrate::([a-z_]+)", code(path)))
     used |= {"kind" for _ in re.findall(r"\bcrate::Kinds?\b", code(path))}
-    assert used - {name} <= MAY_USE[name], (
-        f"{path} uses {used - MAY_USE[name] - {name}}"
-    )
+    assert used - {name} <= MAY_USE[name], f"{path} uses {used - MAY_USE[name] - {name}}"
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(RUST)))
@@ -124,23 +122,17 @@ def test_unsafe_code_is_fenced(path: Path) -> None:
     text = path.read_text()
     if module(path) == "sys":
         is_safe = "#![forbid(unsafe_code)]" in text or "unsafe" not in code(path)
-        assert is_safe or re.search(r"//! # Safety\n", text), (
-            f"{path}: no Safety section"
-        )
+        assert is_safe or re.search(r"//! # Safety\n", text), f"{path}: no Safety section"
     elif module(path) != "lib":
         assert "#![forbid(unsafe_code)]" in text, f"{path} does not forbid unsafe code"
 
 
 def sources(*folders: str) -> list[Path]:
     """Every Rust file below these folders."""
-    return [
-        path for folder in folders for path in sorted((ROOT / folder).rglob("*.rs"))
-    ]
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.rs"))]
 
 
-@pytest.mark.parametrize(
-    "path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_library_neither_prints_nor_panics_nor_exits(path: Path) -> None:
     """Not in any file that ends up in a host; build scripts and tests are not among them."""
     if path.name == "build.rs" or "tests" in path.parts:
@@ -152,15 +144,11 @@ def test_the_library_neither_prints_nor_panics_nor_exits(path: Path) -> None:
     assert not found, f"{path}: {found}"
 
 
-@pytest.mark.parametrize(
-    "path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", sources("rust", "bindings"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_says_first_what_it_answers(path: Path) -> None:
     """And is short enough to read in one go."""
     lines = path.read_text().splitlines()
-    assert lines[0].startswith("//! ") and lines[0].endswith((".", "?", ":")), (
-        f"{path}: {lines[0]}"
-    )
+    assert lines[0].startswith("//! ") and lines[0].endswith((".", "?", ":")), f"{path}: {lines[0]}"
     assert len(lines) <= 400, f"{path} has {len(lines)} lines"
 
 
