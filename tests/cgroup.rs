@@ -145,7 +145,7 @@ fn version_2_is_where_it_is_born() {
     let spec = Spec::new().unshare(Kind::Uts).cgroup(unified());
     let plan = spec.plan(&Command::new("true")).unwrap().to_string();
     let first = format!("parent: clone uts into {}", unified().display());
-    assert_eq!(plan.lines().next(), Some(&*first), "{plan}");
+    assert!(plan.starts_with(&first), "{plan}");
     assert!(!plan.contains("wait"), "{plan}");
 }
 

@@ -51,7 +51,7 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     let others: Vec<_> = children().into_iter().filter(|child| *child != process.id()).collect();
     let [init] = others[..] else { panic!("one companion, not {others:?}") };
     assert_eq!(field(init, "NSpid:"), format!("{init}\t1"));
-    assert_eq!(field(init, "Name:"), "nsiso-companion");
+    eventually("its own name", || field(init, "Name:") == "nsiso-companion");
     for kind in ["user", "pid", "mnt", "uts", "ipc", "net"] {
         assert_eq!(inode(init, kind), inode(process.id(), kind), "{kind}");
     }

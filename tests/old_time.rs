@@ -7,6 +7,8 @@
 use nsiso::{Command, Kind, Kinds, Offset, Spec};
 use std::fs;
 
+const FORWARD: Offset = Offset { seconds: 1_000_000_000, nanoseconds: 0 };
+
 /// EINVAL to clone(2) with `CLONE_VM` and `CLONE_VFORK`.
 fn refuse_vfork() {
     const FLAGS: u32 = (libc::CLONE_VM | libc::CLONE_VFORK) as u32;
@@ -41,18 +43,24 @@ fn is_inside(spec: &Spec) {
     assert!(process.wait().unwrap().success(), "{plan}");
 }
 
+fn user(kinds: impl Into<Kinds>) -> Spec {
+    Spec::new().unshare(kinds.into() | Kind::User | Kind::Time).map_root()
+}
+
 #[test]
 fn a_child_of_it_is_the_command() {
     refuse_vfork();
-    let forward = Offset { seconds: 1_000_000_000, nanoseconds: 0 };
-    let user = |kinds: Kinds| Spec::new().unshare(kinds | Kind::User | Kind::Time).map_root();
     let before = fs::read_link("/proc/self/ns/time").unwrap();
-    for spec in
-        [user(Kinds::NONE), user(Kind::Pid | Kind::Mnt), user(Kind::Pid.into()).init(), user(Kinds::ALL)]
-    {
-        let spec = spec.boottime_offset(forward);
+    for spec in [user(Kinds::NONE), user(Kind::Pid | Kind::Mnt), user(Kinds::ALL)] {
+        let spec = spec.boottime_offset(FORWARD);
         is_inside(&spec);
         is_inside(&spec.own_memory());
     }
     assert_eq!(fs::read_link("/proc/self/ns/time").unwrap(), before);
+}
+
+#[test]
+fn and_beside_pid_1_too() {
+    refuse_vfork();
+    is_inside(&user(Kind::Pid).init().boottime_offset(FORWARD));
 }

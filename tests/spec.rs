@@ -367,7 +367,8 @@ fn the_thread_that_held_may_end_and_the_child_lives() {
 
 #[test]
 fn a_set_up_that_hangs_is_given_up_and_nothing_is_left() {
-    let limit = Duration::from_millis(300);
+    // Time enough for the rest of it on a busy machine.
+    let limit = Duration::from_secs(2);
     for spec in roads(&user(Kind::Uts).timeout(limit)) {
         let began = Instant::now();
         let held = spec.spawn_held(&Command::new("true")).unwrap();
@@ -377,7 +378,7 @@ fn a_set_up_that_hangs_is_given_up_and_nothing_is_left() {
         assert!(Spec::new().spawn(&stop).unwrap().wait().unwrap().success());
         let late = held.release().unwrap_err();
         assert_eq!((late.errno(), late.cause()), (libc::ETIMEDOUT, nsiso::Cause::TimedOut));
-        assert!(began.elapsed() >= limit && began.elapsed() < limit + Duration::from_secs(3));
+        assert!(began.elapsed() >= limit && began.elapsed() < limit + Duration::from_secs(20));
         assert!(fs::metadata(format!("/proc/{pid}")).is_err(), "killed and reaped");
     }
 }

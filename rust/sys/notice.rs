@@ -1,10 +1,10 @@
 //! How a child in a memory of its own is heard: by a pipe that closes when it executes.
 //!
 //! Another thread of the host may fork while the pipe is made: then a stranger holds the writing end too, and it does
-//! not close. So the child says by a byte what it can; its end is its pidfd's to tell; and an exec shows in /proc.
+//! not close. So the child says by a byte what it can; its end is its pidfd's or waitid's to tell; and an exec shows in /proc.
 #![forbid(unsafe_code)]
 
-use super::{fd, Errno, Result};
+use super::{fd, process, Errno, Result};
 use libc::pid_t;
 use nsiso_child::report::{SAYS_CALLING, SAYS_SUCCEEDED};
 use std::fs;
@@ -68,6 +68,8 @@ impl Notice {
                 Ok(None) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                     return Ok(Heard::Nothing);
                 }
+                // Where no pidfd could say so.
+                Ok(None) if pidfd.is_none() && process::has_ended(pid) => return Ok(Heard::Ended),
                 Ok(None) if executes() && self.is_let_go(pid) => return Ok(Heard::Goes),
                 Err(Errno(libc::EINTR)) if !go_on() => return Ok(Heard::Nothing),
                 Ok(None) | Err(Errno(libc::EINTR)) => {}

@@ -90,6 +90,12 @@ pub fn is_unreaped(pidfd: Option<BorrowedFd<'_>>, pid: pid_t) -> Result<()> {
     .map(drop)
 }
 
+/// Whether this child, which nobody else reaps, has ended.
+pub fn has_ended(pid: pid_t) -> bool {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    !matches!(waitid(libc::P_PID, pid as libc::id_t, options), Ok(None))
+}
+
 /// The raw call, because libc's gives no usage.
 fn waitid(kind: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Ended>> {
     // SAFETY: plain numbers, for which zero is a value.
