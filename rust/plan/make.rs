@@ -108,10 +108,14 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
     // The root of a cgroup namespace is the group that its first process is in.
     let after_placing = if spec.cgroups.is_empty() { Kinds::NONE } else { spec.unshare & Kind::Cgroup };
     let new = spec.unshare - Kind::Time - after_placing;
-    // libc's fork makes no namespaces, a program that is executed loses its power over those it is born in, and
-    // pid 1 makes no siblings: there the process makes them itself.
-    let at_birth =
-        spec.joins.is_empty() && matches!(birth, Birth::Share | Birth::Copy) && !forks_for_time(spec);
+    // libc's fork makes no namespaces, a program that is executed loses its power over those it is born in, pid 1
+    // makes no siblings, and nobody has the power for a lower score in a new user namespace: there the process makes
+    // them itself.
+    let scores_outside = spec.oom_score_adj.is_some() && new.contains(Kind::User);
+    let at_birth = spec.joins.is_empty()
+        && matches!(birth, Birth::Share | Birth::Copy)
+        && !forks_for_time(spec)
+        && !scores_outside;
     if at_birth {
         ops.push(Op::Clone { kinds: new, group: birthplace(spec, birth) });
         score(spec, ops);
