@@ -229,6 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn where_mounts_are_not_counted_an_unconfined_caller_is_in_a_chroot() {
+        // A plain file answers ENOTTY, as a mount namespace does before Linux 6.12.
+        let uncounted = || Fake::new().with("thread-self/ns/mnt", "");
+        assert_eq!(uncounted().create(Kind::User, libc::EPERM), Cause::Chroot);
+        let filtered = uncounted().with_status("Seccomp:\t0", "Seccomp:\t2");
+        assert_eq!(filtered.create(Kind::User, libc::EPERM), Cause::Filter);
+        let profiled = uncounted().with("thread-self/attr/current", "docker-default (enforce)\n");
+        assert_eq!(profiled.create(Kind::User, libc::EPERM), Cause::Filter);
+    }
+
+    #[test]
     fn whoever_has_no_id_makes_no_user_namespace() {
         let nobody = || Fake::new().with_status("Uid:\t1000\t1000", "Uid:\t65534\t65534");
         let unmapped = |map: &str| nobody().with("thread-self/uid_map", map).create(Kind::User, libc::EPERM);

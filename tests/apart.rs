@@ -55,6 +55,17 @@ fn a_score_for_the_day_memory_runs_out_is_not_the_callers() {
 }
 
 #[test]
+fn a_score_is_written_with_the_callers_power() {
+    let spec = Spec::new().unshare(Kind::User | Kind::Uts).oom_score_adj(-1);
+    for spec in [spec.clone(), spec.own_memory()] {
+        let plan = spec.plan(&Command::new("true")).unwrap().to_string();
+        let steps = ["parent: clone", "child: write /proc/self/oom_score_adj", "child: unshare uts,user"];
+        let order = steps.map(|step| plan.lines().position(|line| line.starts_with(step)));
+        assert_eq!(order, [Some(0), Some(1), Some(2)], "{plan}");
+    }
+}
+
+#[test]
 fn ids_are_changed_there() {
     let spec = if is_root() {
         Spec::new().uid(12345).gid(23456).groups([7, 8])

@@ -43,6 +43,14 @@ impl Group {
         made.is_ok().then(|| Group(path))
     }
 
+    /// One in each, where version 2 has it all in a single one.
+    fn below_each(mut hierarchies: [PathBuf; 3]) -> Vec<Option<Group>> {
+        hierarchies.sort();
+        let mut hierarchies = Vec::from(hierarchies);
+        hierarchies.dedup();
+        hierarchies.iter().map(|hierarchy| Group::below(hierarchy)).collect()
+    }
+
     /// How /proc/PID/cgroup ends for its members.
     fn end(&self) -> String {
         format!("/{}", self.0.file_name().unwrap().to_str().unwrap())
@@ -144,15 +152,14 @@ fn beside_pid_1_it_is_the_root_too() {
 fn version_2_is_where_it_is_born() {
     let spec = Spec::new().unshare(Kind::Uts).cgroup(unified());
     let plan = spec.plan(&Command::new("true")).unwrap().to_string();
-    let first = format!("parent: clone uts into {}", unified().display());
+    let first = format!("parent: clone uts into {} (needs ", unified().display());
     assert!(plan.starts_with(&first), "{plan}");
     assert!(!plan.contains("wait"), "{plan}");
 }
 
 #[test]
 fn a_group_of_each_hierarchy() {
-    let groups =
-        [hierarchy("pids"), hierarchy("memory"), unified()].map(|hierarchy| Group::below(&hierarchy));
+    let groups = Group::below_each([hierarchy("pids"), hierarchy("memory"), unified()]);
     let spec = groups.iter().flatten().fold(Spec::new(), |spec, group| spec.cgroup(&group.0));
     let process = sleeper(&spec);
     let text = self::groups(process.id());
@@ -163,23 +170,19 @@ fn a_group_of_each_hierarchy() {
 
 #[test]
 fn limits_are_set_before_there_is_anybody() {
-    let (Some(pids), Some(memory), Some(cpu)) = (
-        Group::below(&hierarchy("pids")),
-        Group::below(&hierarchy("memory")),
-        Group::below(&hierarchy("cpu")),
-    ) else {
-        return;
-    };
-    let spec = Spec::new().cgroup(&pids.0).cgroup(&memory.0).cgroup(&cpu.0);
+    let groups = Group::below_each(["pids", "memory", "cpu"].map(hierarchy));
+    let Some(groups) = groups.into_iter().collect::<Option<Vec<_>>>() else { return };
+    let spec = groups.iter().fold(Spec::new(), |spec, group| spec.cgroup(&group.0));
     let spec = spec.pids_limit(2).memory_limit(64 << 20).cpu_limit(20_000, 100_000);
-    let read = |group: &Group, names: &[&str]| {
-        names.iter().find_map(|name| fs::read_to_string(group.0.join(name)).ok()).unwrap().trim().to_owned()
+    let read = |names: &[&str]| {
+        let mut paths = groups.iter().flat_map(|group| names.iter().map(|name| group.0.join(name)));
+        paths.find_map(|path| fs::read_to_string(path).ok()).unwrap().trim().to_owned()
     };
     // One process more than may be: the shell cannot fork twice.
     let forks = spec.spawn(&Command::new("sh").args(["-c", "sleep 1 & sleep 1 & wait"]).null(2)).unwrap();
-    assert_eq!(read(&pids, &["pids.max"]), "2");
-    assert_eq!(read(&memory, &["memory.max", "memory.limit_in_bytes"]), (64 << 20).to_string());
-    let quota = read(&cpu, &["cpu.max", "cpu.cfs_quota_us"]);
+    assert_eq!(read(&["pids.max"]), "2");
+    assert_eq!(read(&["memory.max", "memory.limit_in_bytes"]), (64 << 20).to_string());
+    let quota = read(&["cpu.max", "cpu.cfs_quota_us"]);
     assert!(quota == "20000" || quota == "20000 100000", "{quota}");
     assert!(!forks.wait().unwrap().success());
 }
@@ -203,7 +206,10 @@ fn a_refusal_names_the_group_and_leaves_nothing() {
             "{refused}"
         );
     }
-    let refused = refused(&Spec::new().cgroup(&group.0).pids_limit(3));
-    assert_eq!((refused.step(), refused.cause()), ("limit", Cause::NoController), "{refused}");
     drop((threaded, beside));
+    // Below a group that passes no controllers on there are none.
+    let bare = Group(group.0.join("bare"));
+    fs::create_dir(&bare.0).unwrap();
+    let refused = refused(&Spec::new().cgroup(&bare.0).pids_limit(3));
+    assert_eq!((refused.step(), refused.cause()), ("limit", Cause::NoController), "{refused}");
 }

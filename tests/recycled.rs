@@ -98,6 +98,7 @@ fn a_stranger_with_the_childs_number_gets_no_map() {
 
 /// In place of the helpers: kills the child, tells what has become of it, and calls the real one.
 const HELPER: &str = r#"#!/bin/sh
+test $# -gt 0 || exit 1 # Asked for its usage.
 kill -KILL $1
 while grep -q ') [^Z]' /proc/$1/stat; do sleep 0.01; done 2>/dev/null
 cut -d ' ' -f 3 /proc/$1/stat >>"${0%/*}/states" 2>&1

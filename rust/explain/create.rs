@@ -75,11 +75,13 @@ impl Explain {
     }
 
     /// Whether the mount namespace has more mounts than the caller sees: in a chroot whose root is a mount
-    /// point, nothing else tells. The namespace's own first mount may be hidden in any case.
+    /// point, nothing else tells. The namespace's own first mount may be hidden in any case. A kernel that does not
+    /// count them leaves the chroot as what remains where nobody's policy is in force.
     fn hides_mounts(&self) -> bool {
-        let namespace = File::open(self.machine.path("thread-self/ns/mnt"));
-        let all = namespace.ok().and_then(|namespace| ns::mounts(namespace.as_fd()).ok());
-        let hidden = all.zip(self.machine.visible_mounts()).map(|(all, seen)| all as usize > seen + 1);
-        hidden.unwrap_or(false)
+        let Ok(namespace) = File::open(self.machine.path("thread-self/ns/mnt")) else { return false };
+        match ns::mounts(namespace.as_fd()) {
+            Ok(all) => self.machine.visible_mounts().is_some_and(|seen| all as usize > seen + 1),
+            Err(errno) => errno.0 == libc::ENOTTY && !self.machine.is_confined(),
+        }
     }
 }

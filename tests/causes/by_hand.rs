@@ -4,7 +4,9 @@ use super::probing::{refusal, Started, Trial, Ways};
 use super::{new, Cause, Command, Kind, Spec};
 use nsiso::{Cancel, Capabilities, Feature, IdMap, IdRange, Offset};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// How each feature is had by hand.
@@ -83,8 +85,13 @@ pub fn start(spec: &Spec) -> Started {
 fn joined(join: fn(i32, Kind) -> Spec) -> Ways {
     let own = started(join(std::process::id() as i32, Kind::Uts));
     let of_another = move || {
-        let sleeper = new(Kind::User).spawn(&Command::new("/bin/sleep").arg("600"));
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        let command = Command::new("/bin/sh").args(["-c", "echo; exec /bin/sleep 600"]).fd(writer.into(), 1);
+        let sleeper = new(Kind::User).spawn(&command);
         let sleeper = sleeper.map_err(|error| refusal(&error))?.kill_on_drop(true);
+        // A start returns when the program has been found: for a moment the memory is still the caller's, at which
+        // nobody may look where it may not be dumped.
+        reader.read_exact(&mut [0]).unwrap();
         start(&join(sleeper.id(), Kind::User))
     };
     both(own, Box::new(of_another))
