@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// A program to execute; reusable.
 ///
-/// It gets the caller's descriptors 0, 1 and 2 and those that are named here, and no others.
+/// It gets the caller's descriptors 0, 1 and 2 and those that are named here, and no others; and the caller's
+/// environment, which no thread may change while it is started (as with getenv(3)), or another one.
 #[derive(Clone, Debug)]
 pub struct Command {
     pub(crate) args: Vec<OsString>,

@@ -57,7 +57,7 @@ impl Plan {
             ops.push(Op::Hold);
         }
         ops.push(match job {
-            Job::Command(command) => exec(command)?,
+            Job::Command(command) => exec(command, hold)?,
             Job::Function(function) => Op::Call(function),
         });
         Ok(Plan {
@@ -282,8 +282,13 @@ fn joined_kinds(joins: &[Join]) -> Result<Vec<Kinds>> {
             Target::Fd(fd) => nstype(fd.as_raw_fd()),
             Target::Number(fd) => nstype(*fd),
         };
-        let refused = |errno| {
-            let cause = if errno == Errno(libc::ENOENT) { Cause::Unknown } else { Cause::WrongDescriptor };
+        let refused = |errno: Errno| {
+            let is_path = matches!(join.target, Target::Path(_));
+            let cause = match errno.0 {
+                libc::ENOTTY | libc::EBADF => Cause::WrongDescriptor,
+                libc::EACCES if is_path => Cause::NotTraceable,
+                _ => Cause::Unknown,
+            };
             Error::new("join", describe(&join.target), errno, cause)
         };
         asked.map(|flag| Kinds::from_bits(flag).unwrap_or_default()).map_err(refused)

@@ -10,7 +10,7 @@ use crate::kind::Kinds;
 use crate::spec::Target;
 use crate::subid::Ids;
 use crate::sys::birth::Birth;
-use crate::sys::exec::CStringArray;
+use crate::sys::exec::{own_environment, CStringArray};
 use crate::sys::function::Function;
 use crate::sys::start::Wiring;
 use nsiso_child as child;
@@ -119,7 +119,8 @@ pub(crate) enum Op {
         program: OsString,
         paths: CStringArray,
         argv: CStringArray,
-        envp: Arc<CStringArray>,
+        /// `None`: the caller's, where it is.
+        envp: Option<Arc<CStringArray>>,
     },
     Call(Function),
     ExecFile {
@@ -372,7 +373,11 @@ impl Op {
             Op::Descriptors => child::Op::Descriptors { moves: runtime.moves },
             Op::CloseOnExec => child::Op::CloseOnExec { ranges: runtime.close },
             Op::Exec { paths, argv, envp, .. } => {
-                child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp: envp.as_argv() }
+                let envp = match envp {
+                    Some(envp) => envp.as_argv(),
+                    None => own_environment(),
+                };
+                child::Op::Exec { paths: paths.as_argv(), argv: argv.as_argv(), envp }
             }
             Op::Call(function) => function.as_op(runtime.own),
             Op::ExecFile { file, argv } => child::Op::ExecFd { fd: file.as_raw_fd(), argv: argv.as_argv() },

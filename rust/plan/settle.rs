@@ -115,7 +115,8 @@ fn is_kept_from_its_terminal(spec: &Spec, job: Job<'_>) -> bool {
         })
 }
 
-pub fn exec(command: &Command) -> Result<Op> {
+/// `later`: at another time than the start, at which the environment may be another.
+pub fn exec(command: &Command, later: bool) -> Result<Op> {
     let argv = words(command.args.iter().map(|arg| arg.as_bytes()))?;
     if let Some(file) = &command.file {
         return Ok(Op::ExecFile { file: Arc::clone(file), argv });
@@ -129,9 +130,11 @@ pub fn exec(command: &Command) -> Result<Op> {
         },
         argv,
         envp: match &command.env {
-            None => Arc::new(CStringArray::of_environment()),
-            Some(Environment::Snapshot(strings)) => Arc::clone(strings),
-            Some(Environment::Given(variables)) => Arc::new(words(variables.iter().map(Vec::as_slice))?),
+            None => later.then(|| Arc::new(CStringArray::of_environment())),
+            Some(Environment::Snapshot(strings)) => Some(Arc::clone(strings)),
+            Some(Environment::Given(variables)) => {
+                Some(Arc::new(words(variables.iter().map(Vec::as_slice))?))
+            }
         },
     })
 }

@@ -37,11 +37,7 @@ impl CStringArray {
     ///
     /// As with getenv(3), nobody may change it meanwhile: Rust's own way to do so is unsafe for that reason.
     pub fn of_environment() -> CStringArray {
-        extern "C" {
-            static mut environ: *const *const c_char;
-        }
-        // SAFETY: libc's own variable; its value is read once.
-        let mut next = unsafe { environ };
+        let mut next = environment();
         let strings = std::iter::from_fn(move || {
             if next.is_null() {
                 return None;
@@ -79,6 +75,24 @@ impl CStringArray {
         // SAFETY: the pointers lead to strings that self owns and never changes; the last is NULL.
         unsafe { Argv::new(self.pointers.as_ptr()) }
     }
+}
+
+/// The caller's environment where it is, for a child that executes at once: until then nobody may change it, as with
+/// posix_spawn(3) of `environ`.
+pub fn own_environment() -> Argv<'static> {
+    static NONE: [usize; 1] = [0];
+    let start = environment();
+    let start = if start.is_null() { NONE.as_ptr().cast() } else { start };
+    // SAFETY: libc's array of C strings, which ends in NULL; who starts a command leaves it alone meanwhile.
+    unsafe { Argv::new(start) }
+}
+
+fn environment() -> *const *const c_char {
+    extern "C" {
+        static mut environ: *const *const c_char;
+    }
+    // SAFETY: libc's own variable; its value is read once.
+    unsafe { environ }
 }
 
 // SAFETY: the pointers lead into memory that the array owns and that nobody writes to.
