@@ -128,6 +128,14 @@
 #define NSISO_VERSION_PATCH 0
 
 /**
+ * A token that calls off the starts of the specs that were given it.
+ *
+ * Owned by the caller, who frees it; the specs keep what they need of it. Many threads may use one at once, also
+ * while others start something. In a forked copy of its process it is another token.
+ */
+typedef struct nsiso_cancel nsiso_cancel;
+
+/**
  * What to run: a program, its arguments, its environment, directory and descriptors. Can be used often,
  * with any spec.
  *
@@ -395,6 +403,49 @@ int nsiso_setns(int fd,
  * MT-Safe; changes the calling thread only. First kernel: 2.6.16. See unshare(2).
  */
 int nsiso_unshare(int flags);
+
+/**
+ * Makes a token.
+ *
+ * flags: 0.
+ * ret_cancel: the token, to be freed with nsiso_cancel_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL or an unknown flag. MT-Safe. Needs no privilege and no kernel feature.
+ */
+int nsiso_cancel_new(uint32_t flags,
+                     struct nsiso_cancel **ret_cancel,
+                     struct nsiso_error **reterr);
+
+/**
+ * Calls off: what is being set up is undone, and its start is -ECANCELED; later starts are at once. A command
+ * or function that runs already runs on (nsiso_process_kill). Once is for ever. MT-Safe, not to be called from
+ * a signal handler. NULL is allowed. Cannot fail.
+ */
+void nsiso_cancel_now(const struct nsiso_cancel *cancel);
+
+/**
+ * 1 if it has called off, else 0; 0 for NULL. MT-Safe.
+ */
+int nsiso_cancel_is_cancelled(const struct nsiso_cancel *cancel);
+
+/**
+ * Frees a token. Starts that are under way go on, and nobody calls them off. NULL is allowed. Returns NULL.
+ */
+struct nsiso_cancel *nsiso_cancel_free(struct nsiso_cancel *cancel);
+
+/**
+ * Lets a token call off the starts of a spec, newuidmap(1) that runs for them included.
+ *
+ * spec: is changed. A token that is given again takes the place of the one before.
+ * cancel: stays the caller's.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. See nsiso_spec_timeout for the other way to give up.
+ */
+int nsiso_spec_cancel_by(struct nsiso_spec *spec,
+                         const struct nsiso_cancel *cancel,
+                         struct nsiso_error **reterr);
 
 /**
  * Makes a command.

@@ -3,6 +3,7 @@
 
 mod check;
 mod make;
+mod memory;
 mod needs;
 mod op;
 mod settle;

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::check::check;
+use super::memory::{birth, forks_for_time, is_seen};
 use super::op::{MapWriter, Op, Plan};
 use super::settle::{exec, settle, Job};
-use crate::caller::{has_capability, Machine, CAP_SETGID, CAP_SETUID};
+use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::cgroup::{self, Limits};
 use crate::companion::Companion;
 use crate::error::{Cause, Error, Result};
@@ -14,8 +15,7 @@ use crate::spec::{Join, Maps, Offset, Spec, Target};
 use crate::subid::{self, Ids};
 use crate::sys::birth::{knows_cgroups, Birth};
 use crate::sys::ns::nstype;
-use crate::sys::process::{getegid, geteuid, securebits};
-use crate::sys::time::exec_enters_namespace;
+use crate::sys::process::{getegid, geteuid};
 use crate::sys::Errno;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -68,39 +68,6 @@ impl Plan {
             birth,
         })
     }
-}
-
-/// In whose memory the steps are performed: not in the caller's, where they would change that, or show it.
-fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
-    // With an id changes whether the memory may be dumped; and all that share it share a score for the day it
-    // runs out.
-    let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
-    let changes_memory = changes_ids || spec.oom_score_adj.is_some();
-    // A time namespace is joined by a whole memory or not at all.
-    let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
-    match job {
-        Job::Function(_) => Birth::Fork,
-        Job::Command(_) if spec.own_memory => Birth::Copy,
-        Job::Command(_) if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
-            let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
-            if stays_itself {
-                Birth::Apart
-            } else {
-                Birth::Copy
-            }
-        }
-        Job::Command(_) => Birth::Share,
-    }
-}
-
-/// Whether only a child of the process that makes its time namespace will be in it.
-fn forks_for_time(spec: &Spec) -> bool {
-    spec.unshare.contains(Kind::Time) && !exec_enters_namespace()
-}
-
-/// Whether the child is among strangers before it executes: who has its number may be allowed to trace it.
-fn is_seen(joined: &[Kinds]) -> bool {
-    joined.iter().any(|kinds| kinds.contains(Kind::Pid))
 }
 
 /// The namespaces themselves, and the id maps without which nothing can be done in them.
@@ -310,6 +277,7 @@ fn describe(target: &Target) -> String {
 mod tests {
     use super::*;
     use crate::command::Command;
+    use crate::sys::time::exec_enters_namespace;
     use crate::terminal::Terminal;
 
     fn told(spec: &Spec) -> Vec<String> {

@@ -10,35 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGE = Path(os.environ.get("NSISO_STAGE", ROOT / "target/stage"))
-COMPILED = ROOT / "target/examples"
 ROWS = ["V1", "V2", "V3", "A1", "A2", "A3", "M1", "M2", "U1", "I1"]
 ROWS += ["P1", "P2", "P3", "S1", "S2", "S3", "N1", "C1", "T1", "X1"]
 LANGUAGES = ["C", "Python"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """The C examples, as `make demo` builds them; an ordinary user finds them made by root."""
-    make = [
-        "make",
-        "--no-print-directory",
-        "-C",
-        str(ROOT / "examples/c"),
-        f"STAGE={STAGE}",
-        f"OUT={COMPILED}",
-    ]
-    subprocess.run(make, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
-def walk(compiled: None) -> dict[tuple[str, str], dict[str, str]]:
+def walk(compiled: Path) -> dict[tuple[str, str], dict[str, str]]:
     """One walk through all rows; its results by row and language."""
     command = [
         sys.executable,
         str(ROOT / "examples/demo.py"),
         "--c-dir",
-        str(COMPILED),
+        str(compiled),
         "--python",
         sys.executable,
     ]
@@ -62,9 +46,9 @@ def test_there_is_no_other_row(walk: dict[tuple[str, str], dict[str, str]]) -> N
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("topic", ["mount", "proc"])
-def test_a_shared_root_keeps_its_mounts(topic: str, language: str) -> None:
+def test_a_shared_root_keeps_its_mounts(compiled: Path, topic: str, language: str) -> None:
     """The outside's mountinfo is the same to the byte, though every mount of it would spread."""
-    programs = {"C": str(COMPILED / topic), "Python": f"{sys.executable} {ROOT}/examples/python/{topic}.py"}
+    programs = {"C": str(compiled / topic), "Python": f"{sys.executable} {ROOT}/examples/python/{topic}.py"}
     script = f"""
         grep -q ' / / .* shared:' /proc/self/mountinfo || exit 3
         before=$(cat /proc/self/mountinfo)
@@ -80,14 +64,14 @@ def test_a_shared_root_keeps_its_mounts(topic: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_links_are_those_that_ls_shows(language: str) -> None:
+def test_links_are_those_that_ls_shows(compiled: Path, language: str) -> None:
     """For another process than one's own, V2 against readlink."""
     sleeper = subprocess.Popen(["sleep", "60"])
     try:
         names = sorted(os.listdir(f"/proc/{sleeper.pid}/ns"))
         expected = [os.readlink(f"/proc/{sleeper.pid}/ns/{name}") for name in names]
         program = (
-            [str(COMPILED / "links")]
+            [str(compiled / "links")]
             if language == "C"
             else [sys.executable, str(ROOT / "examples/python/links.py")]
         )
@@ -104,10 +88,10 @@ def test_links_are_those_that_ls_shows(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_pidfd_trap_is_closed(language: str) -> None:
+def test_the_pidfd_trap_is_closed(compiled: Path, language: str) -> None:
     """Beside the rows: the manual page of setns leads to this example."""
     program = (
-        [str(COMPILED / "pidfd")] if language == "C" else [sys.executable, f"{ROOT}/examples/python/pidfd.py"]
+        [str(compiled / "pidfd")] if language == "C" else [sys.executable, f"{ROOT}/examples/python/pidfd.py"]
     )
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

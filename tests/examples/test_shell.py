@@ -1,7 +1,5 @@
 """Is the shell of row X1 one that a person can use, in C and in Python? Beside what the row itself shows."""
 
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,8 +11,6 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "examples/python"))
 from person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGE = Path(os.environ.get("NSISO_STAGE", ROOT / "target/stage"))
-COMPILED = ROOT / "target/examples"
 
 PROMPT = "inside$ "
 KINDS = ("mnt", "uts", "ipc", "pid", "net", "user")
@@ -23,19 +19,10 @@ SETTLED = 0.5  # seconds; a new window size is seen within a tenth of one
 
 
 @pytest.fixture(params=["C", "Python"])
-def person(request: pytest.FixtureRequest) -> Person:
+def person(request: pytest.FixtureRequest, compiled: Path) -> Person:
     """Somebody at a terminal who is about to start the shell, with a key."""
     if request.param == "C":
-        make = [
-            "make",
-            "--no-print-directory",
-            "-C",
-            str(ROOT / "examples/c"),
-            f"STAGE={STAGE}",
-            f"OUT={COMPILED}",
-        ]
-        subprocess.run(make, check=True, capture_output=True)
-        program = [str(COMPILED / "terminal")]
+        program = [str(compiled / "terminal")]
     else:
         program = [sys.executable, str(ROOT / "examples/python/terminal.py")]
     return Person(["/bin/sh", "-c", 'read -r line; "$@"; echo status $?; read -r line', "sh", *program])

@@ -6,6 +6,7 @@
 
 mod boundary;
 mod calls;
+mod cancel;
 mod command;
 mod error;
 mod held;

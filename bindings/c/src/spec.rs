@@ -100,7 +100,7 @@ pub unsafe fn or_nothing_new<'a>(spec: *const nsiso_spec) -> Cow<'a, Spec> {
 /// # Safety
 ///
 /// `spec` must be NULL or a spec that nobody else uses meanwhile; `reterr` as for [`call`].
-unsafe fn set(
+pub(crate) unsafe fn set(
     step: &str,
     spec: *mut nsiso_spec,
     reterr: *mut *mut nsiso_error,

@@ -34,6 +34,7 @@ remedy; ``except PermissionError`` and its like work as usual.
 
 from ._call import NoResult, call
 from ._calls import clone, setns, unshare
+from ._cancel import Cancel
 from ._errors import Error
 from ._inspect import KindInfo, Link, kinds, links, same
 from ._kind import NS, Kind
@@ -49,6 +50,7 @@ __version__ = VERSION
 __all__ = [
     "NS",
     "Answer",
+    "Cancel",
     "Error",
     "FeatureInfo",
     "Kind",

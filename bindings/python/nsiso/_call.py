@@ -1,5 +1,6 @@
 """How a function is called in namespaces: a copy of this process calls it and answers through a pipe."""
 
+import contextlib
 import errno
 import functools
 import math
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar, ov
 
 from . import _nsiso
 from ._answer import NOT_PICKLED, RAISED, RESULT, VERBS, answer, shown, taken_apart
+from ._cancel import Cancel
 from ._child import flush
 from ._errors import Error
 from ._spec import Spec
@@ -68,18 +70,34 @@ class _RemoteTraceback(Exception):
 
 @overload
 def call(
-    fn: Callable[..., T], /, *args: Any, spec: Optional[Spec], timeout: Optional[float] = ..., **kwargs: Any
+    fn: Callable[..., T],
+    /,
+    *args: Any,
+    spec: Optional[Spec],
+    timeout: Optional[float] = ...,
+    cancel: Optional[Cancel] = ...,
+    **kwargs: Any,
 ) -> T: ...
 @overload
-def call(fn: Callable[..., T], /, *args: Any, timeout: Optional[float], **kwargs: Any) -> T: ...
+def call(
+    fn: Callable[..., T],
+    /,
+    *args: Any,
+    timeout: Optional[float],
+    cancel: Optional[Cancel] = ...,
+    **kwargs: Any,
+) -> T: ...
+@overload
+def call(fn: Callable[..., T], /, *args: Any, cancel: Optional[Cancel], **kwargs: Any) -> T: ...
 @overload
 def call(fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> T: ...
-def call(  # type: ignore[misc]  # A function that has a spec or timeout of its own is not for it.
+def call(  # type: ignore[misc]  # A function that has a spec of its own is not for it.
     fn: Callable[..., Any],
     /,
     *args: Any,
     spec: Optional[Spec] = None,
     timeout: Optional[float] = None,
+    cancel: Optional[Cancel] = None,
     **kwargs: Any,
 ) -> Any:
     """Call ``fn(*args, **kwargs)`` in a process of its own, in namespaces, and return its result.
@@ -92,12 +110,13 @@ def call(  # type: ignore[misc]  # A function that has a spec or timeout of its 
     handlers of ``os.register_at_fork`` run. Its result, or the exception that it raises, is pickled and comes
     back, of any size. Nothing of this process changes: no namespace, directory, mask or signal handler.
 
-    :param fn: the function. One that has parameters *spec* or *timeout* of its own can be wrapped
+    :param fn: the function. One that has parameters *spec*, *timeout* or *cancel* of its own can be wrapped
         (:func:`functools.partial`).
     :param spec: the namespaces to make or to join, and what the process becomes. Without it: a process apart,
         in the namespaces of this one. In a new ``pid`` the function is process 1 (with ``init`` process 2),
         and the clocks of a new ``time`` are the function's at once.
     :param timeout: seconds for all of it. Then the process is killed and reaped.
+    :param cancel: lets another thread call it off, with the same end.
     :returns: what the function returns.
 
     :raises BaseException: what the function raises, but for ``SystemExit``; its ``__cause__`` has the text of
@@ -105,7 +124,7 @@ def call(  # type: ignore[misc]  # A function that has a spec or timeout of its 
         does not pickle are lost.
     :raises Error: a step of the set-up was refused; the function was not called. ``TimeoutError``, which is
         an :class:`Error` too, after *timeout* or the spec's *setup_timeout*: ``step`` is ``"call"`` if the
-        function had been called.
+        function had been called. ``Error`` with ECANCELED when *cancel* has called it off.
     :raises NoResult: the process ended without a result: it was killed, or the function ended it
         (``sys.exit``, ``os._exit``, exec). Or the result or exception cannot be pickled, or not unpickled
         here.
@@ -154,13 +173,19 @@ def call(  # type: ignore[misc]  # A function that has a spec or timeout of its 
             _under_way.intersection_update({writer})
             answer(functools.partial(fn, *args, **kwargs), writer, null, others)
 
-        running = _Running(spec._core().spawn_function(run, min(setup, default=None)), clock)
+        core = None if cancel is None else cancel._core
+        process = spec._core().spawn_function(run, min(setup, default=None), core)
+        running = _Running(process, clock)
+        watches = contextlib.nullcontext() if cancel is None else cancel._watches(running.kill)
         try:
-            descriptors.close(writer)
-            said = running.read(reader, fn)
-            returncode = running.wait()
+            with watches:
+                descriptors.close(writer)
+                said = running.read(reader, fn)
+                returncode = running.wait()
         finally:
             running.end()
+    if said is None and cancel is not None and cancel.is_cancelled:
+        raise _called_off(fn)
     if said is None:
         raise NoResult(f"call ({_name(fn)}): {_ended(returncode)} without a result", returncode)
     return _result(fn, *said, returncode)
@@ -250,6 +275,11 @@ class _Running:
         except ChildProcessError:
             return None
 
+    def kill(self) -> None:
+        """Kill it, from any thread."""
+        with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):
+            self._process.send_signal(signal.SIGKILL)
+
     def end(self) -> None:
         """Kill it unless it has ended, and reap it."""
         try:
@@ -309,6 +339,12 @@ def _late(fn: Callable[..., Any], clock: _Clock) -> Error:
     cause, remedy = f"the function took longer than {clock.timeout:g} s", "give it a longer timeout"
     words = ("call", _name(fn), cause, remedy)
     return Error(errno.ETIMEDOUT, f"call ({_name(fn)}): ETIMEDOUT, because {cause}: {remedy}", *words)
+
+
+def _called_off(fn: Callable[..., Any]) -> Error:
+    cause, remedy = "it was called off", "call it again"
+    words = ("call", _name(fn), cause, remedy)
+    return Error(errno.ECANCELED, f"call ({_name(fn)}): ECANCELED, because {cause}: {remedy}", *words)
 
 
 def _ended(returncode: Optional[int]) -> str:

@@ -23,7 +23,9 @@ def words_of(args: Any, shell: bool, executable: Optional[Path]) -> list[Any]:
     return [executable or "/bin/sh", "-c", *words] if shell else words
 
 
-def order(given: dict[str, Any], words: list[Any], program: Any, kill_on_drop: bool) -> dict[str, Any]:
+def order(
+    given: dict[str, Any], words: list[Any], program: Any, kill_on_drop: bool, cancel: Any
+) -> dict[str, Any]:
     """What the core is told of a command."""
     umask, group = given["umask"], given.get("process_group", -1)
     return {
@@ -41,6 +43,7 @@ def order(given: dict[str, Any], words: list[Any], program: Any, kill_on_drop: b
             "process_group": group if group >= 0 else None,
         },
         "kill_on_drop": kill_on_drop,
+        "cancel": cancel,
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, AnyStr, Literal, Optional, Union, overload
 
 from . import _nsiso
+from ._cancel import Cancel
 from ._command import order, words_of
 from ._errors import Error
 from ._inspect import Link, links
@@ -63,6 +64,7 @@ class Popen(subprocess.Popen[AnyStr]):
     :param spec: which namespaces are new or joined, and how each is set up.
     :param kill_on_drop: kills and reaps the child when this object is collected before the child was waited
         for. Without it the child runs on, a ``ResourceWarning`` is given, and a later start reaps it.
+    :param cancel: lets another thread call off the set-up; a command that runs already runs on.
     :param options: those of :class:`nsiso.Spec`, in place of what *spec* says about them. *cwd*, *umask* and
         *process_group* are subprocess's own, and win over the spec's; so do *user*, *group* and
         *extra_groups* over *uid*, *gid* and *groups*. They are numbers inside.
@@ -83,6 +85,7 @@ class Popen(subprocess.Popen[AnyStr]):
     _process: Optional[_nsiso.Process] = None
     _spec: Optional[Spec] = None
     _kill_on_drop: bool = False
+    _cancel: Optional[Cancel] = None
 
     if TYPE_CHECKING:
         _child_created: bool
@@ -133,6 +136,7 @@ class Popen(subprocess.Popen[AnyStr]):
         *positional: Any,
         spec: Optional[Spec] = None,
         kill_on_drop: bool = False,
+        cancel: Optional[Cancel] = None,
         **options: Any,
     ) -> None:
         """Start the command."""
@@ -143,6 +147,7 @@ class Popen(subprocess.Popen[AnyStr]):
             spec = Spec(**own) if spec is None else spec.replace(**own)
         self._spec = spec
         self._kill_on_drop = kill_on_drop
+        self._cancel = cancel
         super().__init__(args, *positional, **options)
 
     @property
@@ -252,7 +257,8 @@ class Popen(subprocess.Popen[AnyStr]):
         sys.audit("subprocess.Popen", program, words, given["cwd"], given["env"])
         spec = _PLAIN if self._spec is None else self._spec
         try:
-            self._process = spec._core().spawn(order(given, words, program, self._kill_on_drop))
+            cancel = None if self._cancel is None else self._cancel._core
+            self._process = spec._core().spawn(order(given, words, program, self._kill_on_drop, cancel))
         except Error as error:
             cwd = given["cwd"] if given["cwd"] is not None else spec.cwd
             filename = {"exec": program, "chdir": cwd}.get(error.step)
@@ -304,6 +310,7 @@ def _signature() -> inspect.Signature:
     """Both sets of parameters, as ``help`` shows them."""
     extra = [inspect.Parameter("spec", inspect.Parameter.KEYWORD_ONLY, default=None)]
     extra += [inspect.Parameter("kill_on_drop", inspect.Parameter.KEYWORD_ONLY, default=False)]
+    extra += [inspect.Parameter("cancel", inspect.Parameter.KEYWORD_ONLY, default=None)]
     extra += [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=inspect.Parameter.empty)
         for option, parameter in _SPEC.parameters.items()

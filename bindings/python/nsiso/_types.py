@@ -19,6 +19,7 @@ from typing import (
 from ._kind import Kind
 
 if TYPE_CHECKING:
+    from ._cancel import Cancel
     from ._spec import Spec
 
 
@@ -124,6 +125,7 @@ class ProcessOptions(SpecOptions, total=False):
     pipesize: int
     spec: Optional["Spec"]
     kill_on_drop: bool
+    cancel: Optional["Cancel"]
 
 
 class RunOptions(ProcessOptions, total=False):

@@ -20,7 +20,7 @@ mod _nsiso {
     #[pymodule_export]
     use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
-    use crate::spawn::Process;
+    use crate::spawn::{Cancel, Process};
     #[pymodule_export]
     use crate::spec::Spec;
     #[pymodule_export]

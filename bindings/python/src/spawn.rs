@@ -22,6 +22,37 @@ pub struct Order {
     #[pyo3(item("become"))]
     settings: Become,
     kill_on_drop: bool,
+    cancel: Option<Py<Cancel>>,
+}
+
+/// Calls off starts from another thread.
+#[pyclass(frozen, module = "nsiso._nsiso")]
+pub struct Cancel(nsiso::Cancel);
+
+#[pymethods]
+impl Cancel {
+    #[new]
+    fn new() -> Cancel {
+        Cancel(nsiso::Cancel::new())
+    }
+
+    /// Calls off.
+    fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether it has.
+    #[getter]
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+fn cancelled_by(spec: nsiso::Spec, cancel: Option<Py<Cancel>>) -> nsiso::Spec {
+    match cancel {
+        Some(cancel) => spec.cancel_by(&cancel.get().0),
+        None => spec,
+    }
 }
 
 /// Starts a command as the spec says.
@@ -38,7 +69,7 @@ pub fn spawn(py: Python<'_>, spec: nsiso::Spec, order: Order) -> PyResult<Proces
     for (from, to) in order.fds {
         command = command.borrow_fd(from, to);
     }
-    let spec = order.settings.apply(spec);
+    let spec = cancelled_by(order.settings.apply(spec), order.cancel);
     let process = interruptible(py, |go_on| spec.spawn_while(&command, go_on))?;
     Ok(Process(process.kill_on_drop(order.kill_on_drop)))
 }
@@ -50,10 +81,12 @@ pub fn spawn_function(
     mut spec: nsiso::Spec,
     run: Py<PyAny>,
     timeout: Option<f64>,
+    cancel: Option<Py<Cancel>>,
 ) -> PyResult<Process> {
     if let Some(Ok(timeout)) = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0))) {
         spec = spec.timeout(timeout);
     }
+    let spec = cancelled_by(spec, cancel);
     Ok(Process(crate::fork::spawn_function(py, &spec, run)?.kill_on_drop(true)))
 }
 

@@ -1,7 +1,7 @@
 //! A spec for Python: the options that `nsiso.Spec` has checked become the core's own.
 
 use crate::error::to_python;
-use crate::spawn::{self, Order, Process};
+use crate::spawn::{self, Cancel, Order, Process};
 use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset, Terminal};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -125,9 +125,15 @@ impl Spec {
     }
 
     /// Starts a function that ends its process by itself; a timeout of the set-up takes the place of the spec's.
-    #[pyo3(signature = (run, timeout=None))]
-    fn spawn_function(&self, py: Python<'_>, run: Py<PyAny>, timeout: Option<f64>) -> PyResult<Process> {
-        spawn::spawn_function(py, self.0.clone(), run, timeout)
+    #[pyo3(signature = (run, timeout=None, cancel=None))]
+    fn spawn_function(
+        &self,
+        py: Python<'_>,
+        run: Py<PyAny>,
+        timeout: Option<f64>,
+        cancel: Option<Py<Cancel>>,
+    ) -> PyResult<Process> {
+        spawn::spawn_function(py, self.0.clone(), run, timeout, cancel)
     }
 }
 

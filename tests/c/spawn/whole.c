@@ -175,6 +175,33 @@ static void hold(const nsiso_spec *spec, const nsiso_command *command)
     refused(EINVAL, "nsiso_held_release", nsiso_held_release(NULL, 0, &process, &error));
 }
 
+static void call_off(void)
+{
+    const char *const argv[] = {"true", NULL};
+    nsiso_command *command = new_command(argv);
+    nsiso_spec *spec = new_spec();
+    nsiso_process *process = NULL;
+    nsiso_cancel *cancel = NULL;
+    refused(EINVAL, "nsiso_cancel_new", nsiso_cancel_new(1, &cancel, &error));
+    ok(nsiso_cancel_new(0, &cancel, &error));
+    ok(nsiso_spec_cancel_by(spec, cancel, &error));
+    ok(nsiso_spawn(spec, command, 0, &process, &error));
+    check_success(process);
+    nsiso_process_free(process);
+    CHECK(nsiso_cancel_is_cancelled(cancel) == 0);
+    nsiso_cancel_now(cancel);
+    CHECK(nsiso_cancel_is_cancelled(cancel) == 1);
+    CHECK(nsiso_spawn(spec, command, 0, &process, NULL) == -ECANCELED);
+    /* The spec keeps what it needs of it. */
+    CHECK(nsiso_cancel_free(cancel) == NULL);
+    CHECK(nsiso_spawn(spec, command, 0, &process, NULL) == -ECANCELED);
+    refused(EINVAL, "nsiso_spec_cancel_by", nsiso_spec_cancel_by(spec, NULL, &error));
+    nsiso_spec_free(spec);
+    nsiso_command_free(command);
+    nsiso_cancel_now(NULL);
+    CHECK(nsiso_cancel_is_cancelled(NULL) == 0 && nsiso_cancel_free(NULL) == NULL);
+}
+
 static int status_of(void *arg)
 {
     _exit(*(int *)arg); /* without the leak checker's own farewell in the copy */
@@ -195,6 +222,7 @@ static void start(void)
     refused(ESRCH, "signal", nsiso_process_kill(process, SIGTERM, 0, &error));
     CHECK(nsiso_process_free(process) == NULL);
     hold(spec, command);
+    call_off();
     nsiso_spec_free(spec);
     nsiso_command_free(command);
 

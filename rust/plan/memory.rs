@@ -1,0 +1,43 @@
+//! In whose memory the steps of a plan are performed.
+#![forbid(unsafe_code)]
+
+use super::settle::Job;
+use crate::caller::Machine;
+use crate::kind::{Kind, Kinds};
+use crate::spec::Spec;
+use crate::sys::birth::Birth;
+use crate::sys::process::securebits;
+use crate::sys::time::exec_enters_namespace;
+
+/// Not in the caller's, where they would change that, or show it.
+pub fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
+    // With an id changes whether the memory may be dumped; and all that share it share a score for the day it
+    // runs out.
+    let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
+    let changes_memory = changes_ids || spec.oom_score_adj.is_some();
+    // A time namespace is joined by a whole memory or not at all.
+    let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
+    match job {
+        Job::Function(_) => Birth::Fork,
+        Job::Command(_) if spec.own_memory => Birth::Copy,
+        Job::Command(_) if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
+            let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
+            if stays_itself {
+                Birth::Apart
+            } else {
+                Birth::Copy
+            }
+        }
+        Job::Command(_) => Birth::Share,
+    }
+}
+
+/// Whether only a child of the process that makes its time namespace will be in it.
+pub fn forks_for_time(spec: &Spec) -> bool {
+    spec.unshare.contains(Kind::Time) && !exec_enters_namespace()
+}
+
+/// Whether the child is among strangers before it executes: who has its number may be allowed to trace it.
+pub fn is_seen(joined: &[Kinds]) -> bool {
+    joined.iter().any(|kinds| kinds.contains(Kind::Pid))
+}
