@@ -5,6 +5,7 @@ use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
 use crate::namespace;
 use crate::status::{ExitStatus, Usage};
+use crate::sys::start::Child;
 use crate::sys::{fd, process, Errno};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -50,8 +51,9 @@ struct Ended {
 }
 
 impl Process {
-    pub(crate) fn new(pid: libc::pid_t, pidfd: Option<OwnedFd>, namespaces: Vec<(Kind, OwnedFd)>) -> Process {
-        let handle = Handle { pid, pidfd, owner: process::getpid() };
+    pub(crate) fn new(child: Child, namespaces: Vec<(Kind, OwnedFd)>) -> Process {
+        let Child { pid, pidfd, owner } = child;
+        let handle = Handle { pid, pidfd, owner };
         let (ended, relayed) = (Mutex::new(None), Mutex::new(()));
         Process { handle: Some(handle), ended, kill_on_drop: false, namespaces, terminal: None, relayed }
     }

@@ -243,8 +243,8 @@ impl Underway {
     /// What has come of it: a running command, or the step that failed.
     fn process(self) -> Result<Process> {
         drop(self.armed);
-        let (outcome, pid, pidfd) = self.starting.finish();
-        let process = Process::new(pid, pidfd, self.kept).with_terminal(self.terminal);
+        let (outcome, child) = self.starting.finish();
+        let process = Process::new(child, self.kept).with_terminal(self.terminal);
         let (step, errno) = match outcome {
             Outcome::Done => {
                 if let Some(companion) = self.companion {

@@ -17,6 +17,7 @@ use crate::sys::birth::{knows_cgroups, Birth};
 use crate::sys::ns::nstype;
 use crate::sys::process::{getegid, geteuid};
 use crate::sys::Errno;
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -119,8 +120,10 @@ fn enter_beside_init(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
 
 /// While the process has all its power, and is in the caller's /proc.
 fn score(spec: &Spec, ops: &mut Vec<Op>) {
-    let write =
-        |score: i32| Op::Write { path: c"/proc/self/oom_score_adj", text: score.to_string().into_bytes() };
+    let write = |score: i32| Op::Write {
+        path: c"/proc/self/oom_score_adj",
+        text: score.to_string().into_bytes().into(),
+    };
     ops.extend(spec.oom_score_adj.map(write));
 }
 
@@ -178,7 +181,7 @@ fn offsets(spec: &Spec, ops: &mut Vec<Op>) {
     let lines: String =
         line("monotonic", spec.monotonic).into_iter().chain(line("boottime", spec.boottime)).collect();
     if !lines.is_empty() {
-        ops.push(Op::Write { path: c"/proc/self/timens_offsets", text: lines.into_bytes() });
+        ops.push(Op::Write { path: c"/proc/self/timens_offsets", text: lines.into_bytes().into() });
     }
 }
 
@@ -193,9 +196,9 @@ fn id_maps(spec: &Spec, ops: &mut Vec<Op>) -> Result<()> {
     };
     if users.is_single(uid) && groups.is_single(gid) {
         // setgroups first, or an ordinary user's gid_map is refused.
-        ops.push(Op::Write { path: c"/proc/self/setgroups", text: b"deny".to_vec() });
-        ops.push(Op::Write { path: c"/proc/self/gid_map", text: groups.to_string().into_bytes() });
-        ops.push(Op::Write { path: c"/proc/self/uid_map", text: users.to_string().into_bytes() });
+        ops.push(Op::Write { path: c"/proc/self/setgroups", text: Cow::Borrowed(b"deny") });
+        ops.push(Op::Write { path: c"/proc/self/gid_map", text: groups.to_string().into_bytes().into() });
+        ops.push(Op::Write { path: c"/proc/self/uid_map", text: users.to_string().into_bytes().into() });
         return Ok(());
     }
     let by_parent = has_capability(CAP_SETUID) && has_capability(CAP_SETGID);

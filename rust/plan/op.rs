@@ -14,9 +14,11 @@ use crate::sys::exec::{own_environment, CStringArray};
 use crate::sys::function::Function;
 use crate::sys::start::Wiring;
 use nsiso_child as child;
-use std::ffi::{CStr, CString, OsString};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +85,7 @@ pub(crate) enum Op {
     Place(Vec<PathBuf>),
     Write {
         path: &'static CStr,
-        text: Vec<u8>,
+        text: Cow<'static, [u8]>,
     },
     /// The parent opens namespaces of the child.
     Keep(Kinds),
@@ -116,7 +118,6 @@ pub(crate) enum Op {
     /// The child waits until the caller lets it go on.
     Hold,
     Exec {
-        program: OsString,
         paths: CStringArray,
         argv: CStringArray,
         /// `None`: the caller's, where it is.
@@ -297,7 +298,7 @@ impl Step<'_> {
             Op::KeepCapabilities(keep) => format!("keep {keep}"),
             Op::ForbidTyping => "no TIOCSTI, no TIOCLINUX".to_owned(),
             Op::Chdir(path) => text(path.to_bytes()),
-            Op::Exec { program, .. } => format!("{program:?}"),
+            Op::Exec { argv, .. } => format!("{:?}", OsStr::from_bytes(argv.first().to_bytes())),
             Op::ExecFile { .. } => "the companion".to_owned(),
             Op::Call(_) => "the function".to_owned(),
             Op::Await

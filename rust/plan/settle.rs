@@ -123,7 +123,6 @@ pub fn exec(command: &Command, later: bool) -> Result<Op> {
     }
     let program = command.args.first().map(OsString::as_os_str).unwrap_or_default();
     Ok(Op::Exec {
-        program: program.to_owned(),
         paths: match &command.paths {
             Some(paths) => words(paths.iter().map(|path| path.as_bytes()))?,
             None => candidates(program)?,
@@ -150,7 +149,7 @@ fn candidates(program: &OsStr) -> Result<CStringArray> {
     words(paths.iter().map(|path| path.as_os_str().as_bytes()))
 }
 
-fn words<'a>(words: impl Iterator<Item = &'a [u8]>) -> Result<CStringArray> {
+fn words<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Result<CStringArray> {
     CStringArray::new(words).map_err(has_nul)
 }
 

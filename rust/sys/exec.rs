@@ -25,11 +25,12 @@ impl fmt::Debug for CStringArray {
 
 impl CStringArray {
     /// Copies these; `Err` is the first with a NUL byte in it.
-    pub fn new<'a>(strings: impl Iterator<Item = &'a [u8]>) -> std::result::Result<CStringArray, &'a [u8]> {
-        let strings: Vec<_> = strings.collect();
-        match strings.iter().find(|string| string.contains(&0)) {
+    pub fn new<'a>(
+        strings: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> std::result::Result<CStringArray, &'a [u8]> {
+        match strings.clone().find(|string| string.contains(&0)) {
             Some(string) => Err(string),
-            None => Ok(CStringArray::of(&strings)),
+            None => Ok(CStringArray::of(strings)),
         }
     }
 
@@ -51,14 +52,16 @@ impl CStringArray {
             // SAFETY: a C string of the environment, which nobody changes meanwhile.
             Some(unsafe { CStr::from_ptr(string) }.to_bytes())
         });
-        CStringArray::of(&strings.collect::<Vec<_>>())
+        // Once: should somebody change it after all, both readings below are of the same strings.
+        CStringArray::of(strings.collect::<Vec<_>>().into_iter())
     }
 
     /// In two pieces of memory, each as large as it has to be.
-    fn of(strings: &[&[u8]]) -> CStringArray {
-        let length = strings.iter().map(|string| string.len() + 1).sum();
+    fn of<'a>(strings: impl Iterator<Item = &'a [u8]> + Clone) -> CStringArray {
+        let add = |(count, length), string: &[u8]| (count + 1, length + string.len() + 1);
+        let (count, length) = strings.clone().fold((0, 0), add);
         let mut bytes = Vec::<u8>::with_capacity(length);
-        let mut pointers = Vec::with_capacity(strings.len() + 1);
+        let mut pointers = Vec::with_capacity(count + 1);
         // With that room they do not move while they grow.
         let start = bytes.as_ptr().cast::<c_char>();
         for string in strings {
@@ -68,6 +71,15 @@ impl CStringArray {
         }
         pointers.push(std::ptr::null());
         CStringArray { _bytes: bytes, pointers }
+    }
+
+    /// The first of them.
+    pub fn first(&self) -> &CStr {
+        match self.pointers.first().filter(|pointer| !pointer.is_null()) {
+            // SAFETY: a C string that self owns and never changes.
+            Some(pointer) => unsafe { CStr::from_ptr(*pointer) },
+            None => c"",
+        }
     }
 
     /// Borrows it for a child's program.

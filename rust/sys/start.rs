@@ -59,6 +59,16 @@ pub enum Met {
     Late,
 }
 
+/// A child that has left.
+#[derive(Debug)]
+pub struct Child {
+    pub pid: pid_t,
+    /// Its descriptor, if the kernel has such.
+    pub pidfd: Option<OwnedFd>,
+    /// Whose child it is.
+    pub owner: pid_t,
+}
+
 /// A child between clone and exec. Dropping it ends the child.
 pub struct Starting {
     pid: pid_t,
@@ -125,8 +135,8 @@ pub fn attempt<T: Any + Send + Sync>(
     };
     let mut child = start(Arc::new(owner), program, order)?;
     while child.meet(None, &mut || true)? != Met::Gone {}
-    let (outcome, pid, _) = child.finish();
-    reap(pid);
+    let (outcome, child) = child.finish();
+    reap(child.pid);
     Ok(outcome)
 }
 
@@ -256,10 +266,10 @@ impl Starting {
     }
 
     /// After [`Met::Gone`]: whether all steps were taken, and the process's handles.
-    pub fn finish(mut self) -> (Outcome, pid_t, Option<OwnedFd>) {
+    pub fn finish(mut self) -> (Outcome, Child) {
         self.bury();
         let outcome = self.memory.take().map_or(Outcome::Done, |memory| memory.outcome());
-        (outcome, self.pid, self.pidfd.take())
+        (outcome, Child { pid: self.pid, pidfd: self.pidfd.take(), owner: self.owner })
     }
 
     /// Whether the child on its way to the helper has arrived, or is refused there.
