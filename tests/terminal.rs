@@ -152,7 +152,8 @@ fn what_stays_in_the_background_does_not_hold_it_up() {
     let began = Instant::now();
     let line = "(trap '' HUP; while echo y; do :; done) 2>/dev/null & sleep 0.2; exit 5";
     let (text, status) = relayed(&own(), "-echo", line, b"");
-    assert!(text.lines().all(|line| line == "y") && status >> 8 == 5);
+    let strange: Vec<_> = text.lines().filter(|line| *line != "y").take(3).collect();
+    assert!(strange.is_empty() && status >> 8 == 5, "{status}, {strange:?}");
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
