@@ -32,7 +32,7 @@ def test_it_is_one() -> None:
     assert (child.args, child.returncode, child.poll(), child.wait()) == (["cat"], 0, 0, 0)
     theirs, ours = inspect.signature(subprocess.Popen), inspect.signature(nsiso.Popen)
     assert list(ours.parameters)[: len(theirs.parameters)] == list(theirs.parameters)
-    assert ours.parameters.keys() - theirs.parameters.keys() == {"spec", "kill_on_drop"} | (
+    assert ours.parameters.keys() - theirs.parameters.keys() == {"spec", "kill_on_drop", "cancel"} | (
         inspect.signature(Spec).parameters.keys() - theirs.parameters.keys()
     )
 

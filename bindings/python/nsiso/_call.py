@@ -174,8 +174,7 @@ def call(  # type: ignore[misc]  # A function that has a spec of its own is not 
             answer(functools.partial(fn, *args, **kwargs), writer, null, others)
 
         core = None if cancel is None else cancel._core
-        process = spec._core().spawn_function(run, min(setup, default=None), core)
-        running = _Running(process, clock)
+        running = _Running(spec._core().spawn_function(run, min(setup, default=None), core), clock)
         watches = contextlib.nullcontext() if cancel is None else cancel._watches(running.kill)
         try:
             with watches:
