@@ -152,6 +152,8 @@ fn what_stays_in_the_background_does_not_hold_it_up() {
     let began = Instant::now();
     let line = "(trap '' HUP; while echo y; do :; done) 2>/dev/null & sleep 0.2; exit 5";
     let (text, status) = relayed(&own(), "-echo", line, b"");
+    // It may be cut off within a line's end, of which the terminal makes two bytes.
+    let text = text.strip_suffix('\r').unwrap_or(&text);
     let strange: Vec<_> = text.lines().filter(|line| *line != "y").take(3).collect();
     assert!(strange.is_empty() && status >> 8 == 5, "{status}, {strange:?}");
     assert!(began.elapsed() < Duration::from_secs(10));
