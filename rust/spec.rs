@@ -304,8 +304,9 @@ impl Spec {
     }
 
     /// Has a reaper as pid 1 of the new pid namespace: a tiny program of the library's own. The command is
-    /// the caller's child with its own true status; what it leaves behind is reaped, and when it ends,
-    /// everything in the namespace does. Needs a new pid namespace, and pidfds (Linux 5.3).
+    /// the caller's child with its own true status; what it leaves behind is reaped, what signals are sent to
+    /// pid 1 are the command's, and when it ends, everything in the namespace does. SIGKILL ends pid 1 itself.
+    /// Needs a new pid namespace, and pidfds (Linux 5.3).
     pub fn init(mut self) -> Spec {
         self.init = true;
         self

@@ -34,6 +34,15 @@ fn children() -> Vec<i32> {
     numbers.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }
 
+/// Pid 1 of the pid namespace of this process, by its number here.
+fn init_of(pid: i32) -> i32 {
+    let inside = |child: &i32| {
+        fs::metadata(format!("/proc/{child}/ns/pid")).is_ok_and(|ns| ns.ino() == inode(pid, "pid"))
+    };
+    let is_first = |child: &i32| field(*child, "NSpid:") == format!("{child}\t1");
+    children().into_iter().filter(inside).find(is_first).unwrap()
+}
+
 fn eventually(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -48,17 +57,16 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     let process = shell(&spec(), "test $$ = 2 && test $PPID = 0 && sleep 600").kill_on_drop(true);
     assert_eq!(field(process.id(), "PPid:"), std::process::id().to_string());
     assert_eq!(field(process.id(), "NSpid:"), format!("{}\t2", process.id()));
-    let others: Vec<_> = children().into_iter().filter(|child| *child != process.id()).collect();
-    let [init] = others[..] else { panic!("one companion, not {others:?}") };
-    assert_eq!(field(init, "NSpid:"), format!("{init}\t1"));
+    assert_eq!(children().len(), 2, "one companion");
+    let init = init_of(process.id());
     eventually("its own name", || field(init, "Name:") == "nsiso-companion");
     for kind in ["user", "pid", "mnt", "uts", "ipc", "net"] {
         assert_eq!(inode(init, kind), inode(process.id(), kind), "{kind}");
     }
     let resident: u64 = field(init, "VmRSS:").split_whitespace().next().unwrap().parse().unwrap();
     assert!(resident < 64, "{resident} KiB: not the host's image");
-    eventually("three of /dev/null, its socket, the command", || {
-        fs::read_dir(format!("/proc/{init}/fd")).unwrap().count() == 5
+    eventually("three of /dev/null, its socket, its signals, the command", || {
+        fs::read_dir(format!("/proc/{init}/fd")).unwrap().count() == 6
     });
     process.kill().unwrap();
     assert_eq!(process.wait().unwrap().signal(), Some(libc::SIGKILL), "the true status");
@@ -70,6 +78,19 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     // Exit statuses are the command's own.
     assert_eq!(shell(&spec(), "exit 7").wait().unwrap().code(), Some(7));
     assert_eq!(shell(&spec(), "kill -USR1 $$").wait().unwrap().signal(), Some(libc::SIGUSR1));
+
+    // What is sent to pid 1 is the command's, from inside and from outside.
+    let inside = shell(&spec(), "trap 'exit 5' TERM; kill -TERM 1; sleep 600 & wait").kill_on_drop(true);
+    assert_eq!(inside.wait().unwrap().code(), Some(5));
+    let marker = std::env::temp_dir().join(format!("nsiso-ready-{}", std::process::id()));
+    let line = format!("trap 'exit 6' HUP; echo >{}; sleep 600 & wait", marker.display());
+    let outside = shell(&spec(), &line).kill_on_drop(true);
+    eventually("the trap is set", || marker.exists());
+    let init = init_of(outside.id());
+    let kill = Command::new("kill").args(["-HUP", &init.to_string()]);
+    assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
+    assert_eq!(outside.wait().unwrap().code(), Some(6));
+    fs::remove_file(&marker).unwrap();
 
     // Orphans are reaped inside, and die with the command.
     let marker = std::env::temp_dir().join(format!("nsiso-orphan-{}", std::process::id()));

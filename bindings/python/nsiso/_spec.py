@@ -85,7 +85,8 @@ class Spec:
     Its place, its end and its terminal:
 
     :param init: a reaper of the library's own is pid 1 of the new pid namespace, and the command still the
-        caller's child; all in the namespace ends with the command. Linux 5.3.
+        caller's child; signals to pid 1 are handed on to it, and all in the namespace ends with it.
+        Linux 5.3.
     :param kill_with_parent: it ends when the process that started it ends, whatever becomes of the thread
         that did. Linux 5.3.
     :param terminal: ``"apart"``: in namespaces of its own a command that has the caller's terminal on a

@@ -1,9 +1,9 @@
 //! What the helper does as a companion: it stays beside a command, and ends with it or with the host.
 //!
 //! As pid 1 of a new pid namespace it is the command's reaper: what it adopts is reaped by the kernel, because it
-//! ignores SIGCHLD, and when it ends, everything in the namespace does. Elsewhere it kills the command
-//! when the host ends. It has a socket over which the command's pidfd comes, and may have the host's pidfd: only
-//! then does the command not outlive the host.
+//! ignores SIGCHLD, the signals it gets it hands on to the command, and when it ends, everything in the namespace
+//! does. Elsewhere it kills the command when the host ends. It has a socket over which the command's pidfd comes,
+//! and may have the host's pidfd: only then does the command not outlive the host.
 //!
 //! # Safety
 //!
@@ -23,6 +23,29 @@ const HOST: c_int = 4;
 const SIGNAL_SET: usize = 8;
 /// Bytes of a control message with one descriptor: header, the number, padding.
 const CONTROL_SPACE: usize = 24;
+
+/// Signals that are about the process itself which gets them: its end, its faults, its terminal, its children.
+const OWN: [c_int; 12] = [
+    linux::SIGKILL,
+    linux::SIGSTOP,
+    linux::SIGTTIN,
+    linux::SIGTTOU,
+    linux::SIGCHLD,
+    linux::SIGILL,
+    linux::SIGTRAP,
+    linux::SIGABRT,
+    linux::SIGBUS,
+    linux::SIGFPE,
+    linux::SIGSEGV,
+    linux::SIGSYS,
+];
+
+/// `struct signalfd_siginfo`: the signal's number, and what is not asked for.
+#[repr(C)]
+struct SignalInfo {
+    signal: u32,
+    rest: [u32; 31],
+}
 
 #[repr(C)]
 struct IoVec {
@@ -56,7 +79,10 @@ pub(crate) fn watch(watches_host: bool) -> ! {
     let _ = act(linux::SYS_prctl, [linux::PR_SET_NAME as usize, c"nsiso-companion".as_ptr() as usize, 0, 0, 0]);
     let ignore: [usize; 4] = [linux::SIG_IGN, 0, 0, 0];
     let _ = act(linux::SYS_rt_sigaction, [linux::SIGCHLD as usize, addr_of!(ignore) as usize, 0, SIGNAL_SET, 0]);
+    // They wait until there is a command to have them.
+    let signals = if call(linux::SYS_getpid, [0; 5]) == Ok(1) { signals() } else { -1 };
     let mut watched = [
+        PollFd { fd: -1, events: linux::POLLIN, revents: 0 },
         PollFd { fd: CONTROL, events: linux::POLLIN, revents: 0 },
         PollFd { fd: if watches_host { HOST } else { -1 }, events: linux::POLLIN, revents: 0 },
         PollFd { fd: -1, events: linux::POLLIN, revents: 0 },
@@ -67,11 +93,11 @@ pub(crate) fn watch(watches_host: bool) -> ! {
         if call(linux::SYS_ppoll, [address, watched.len(), 0, 0, 0]).is_err() {
             continue;
         }
-        let [control, host, command] = &mut watched;
+        let [signal, control, host, command] = &mut watched;
         // First, so that a command which the host let go before its end is known by then.
         if control.revents != 0 {
             match receive() {
-                Some(pidfd) => command.fd = pidfd,
+                Some(pidfd) => (command.fd, signal.fd) = (pidfd, signals),
                 // The host will say nothing more: without a command there is nothing to stay for.
                 None if command.fd < 0 => exit(0),
                 None => control.fd = -1,
@@ -81,12 +107,38 @@ pub(crate) fn watch(watches_host: bool) -> ! {
         if command.fd >= 0 && command.revents != 0 {
             exit(0);
         }
+        if signal.revents != 0 {
+            hand_on(signal.fd, command.fd);
+        }
         if host.revents != 0 {
             if command.fd >= 0 {
                 let _ = act(linux::SYS_pidfd_send_signal, [command.fd as usize, linux::SIGKILL as usize, 0, 0, 0]);
             }
             exit(0);
         }
+    }
+}
+
+/// A descriptor of the signals that are the command's; -1 where there is none. As they are blocked, they come to pid 1
+/// from within its namespace as well.
+fn signals() -> c_int {
+    let mask = OWN.iter().fold(u64::MAX, |mask, signal| mask & !(1 << (signal - 1)));
+    let address = addr_of!(mask) as usize;
+    let _ = act(linux::SYS_rt_sigprocmask, [linux::SIG_SETMASK as usize, address, 0, SIGNAL_SET, 0]);
+    let flags = (linux::SFD_CLOEXEC | linux::SFD_NONBLOCK) as usize;
+    let none = usize::MAX;
+    call(linux::SYS_signalfd4, [none, address, SIGNAL_SET, flags, 0]).map_or(-1, |fd| fd as c_int)
+}
+
+/// One signal; the next poll tells of others.
+fn hand_on(signals: c_int, command: c_int) {
+    let mut info = SignalInfo { signal: 0, rest: [0; 31] };
+    let room = size_of::<SignalInfo>();
+    let read = call(linux::SYS_read, [signals as usize, addr_of_mut!(info) as usize, room, 0, 0]);
+    // SAFETY: a local that the kernel may have written to.
+    let signal = unsafe { addr_of!(info.signal).read_volatile() };
+    if read == Ok(room) {
+        let _ = act(linux::SYS_pidfd_send_signal, [command as usize, signal as usize, 0, 0, 0]);
     }
 }
 

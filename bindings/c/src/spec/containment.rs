@@ -8,7 +8,8 @@ use nsiso_core::{Capabilities, Terminal};
 
 /// Puts a reaper in as pid 1 of the new pid namespace: a tiny program of the library's own, for which
 /// no file is installed. The command stays the caller's child with its own true status; what it leaves
-/// behind is reaped, and when it ends, everything in the namespace does.
+/// behind is reaped, what signals are sent to pid 1 are the command's, and when it ends, everything in
+/// the namespace does. SIGKILL ends pid 1 itself.
 ///
 /// spec: is changed.
 /// reterr: see the top of this file.

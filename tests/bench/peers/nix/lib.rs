@@ -59,6 +59,7 @@ thread_local! {
 #[no_mangle]
 pub unsafe extern "C" fn side_nix(record: *const Record) -> i64 {
     JOB.with(|cell| {
+        // SAFETY: the caller's promise.
         let job = cell.get_or_init(|| unsafe { Job::new(&*record) });
         let began = Instant::now();
         match job.run() {
@@ -72,6 +73,9 @@ pub unsafe extern "C" fn side_nix(record: *const Record) -> i64 {
 }
 
 impl Job {
+    /// # Safety
+    ///
+    /// The record's pointers are NULL or strings, and its lists end with NULL.
     unsafe fn new(record: &Record) -> Job {
         let text = |text: *const c_char| (!text.is_null()).then(|| CStr::from_ptr(text).to_owned());
         let list = |first: *const *const c_char| (0..).map_while(|at| text(*first.add(at))).collect();
@@ -95,6 +99,7 @@ impl Job {
                 SETUP_FAILED
             }
         });
+        // SAFETY: this process has one thread, so that its copy may allocate.
         let pid = unsafe { clone(child, &mut stack, self.kinds, Some(libc::SIGCHLD)) }?;
         match waitpid(pid, None)? {
             WaitStatus::Exited(_, 0) => Ok(()),
@@ -120,9 +125,11 @@ impl Job {
             mount(Some("proc"), "/proc", Some("proc"), flags, none)?;
         }
         for number in [Signal::SIGPIPE, Signal::SIGCHLD, Signal::SIGXFSZ] {
+            // SAFETY: no handler is installed.
             unsafe { signal(number, SigHandler::SigDfl) }?;
         }
         let flags = libc::CLOSE_RANGE_CLOEXEC as c_int;
+        // SAFETY: numbers only; nothing here uses descriptors that are not the program's.
         Errno::result(unsafe { libc::close_range(FIRST_NOT_PASSED, u32::MAX, flags) })?;
         execve(&self.argv[0], &self.argv, &self.envp)
     }
