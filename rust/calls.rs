@@ -6,7 +6,7 @@
 use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::kind::{Kind, Kinds};
-use crate::sys::{ns, Errno};
+use crate::sys::{ns, nsfs, Errno};
 use std::fs;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -90,7 +90,7 @@ pub fn creation_error(step: &'static str, flags: u32, errno: i32) -> Error {
 /// other threads use too. setns(2) with a mount namespace's own descriptor is refused in that case;
 /// with a pidfd the kernel forgets to look.
 fn moves_other_threads(fd: RawFd, nstype: u32) -> bool {
-    nstype & Kind::Mnt.flag() != 0 && !ns::is_single_threaded() && ns::nstype(fd).is_err() && shares_fs()
+    nstype & Kind::Mnt.flag() != 0 && !ns::is_single_threaded() && nsfs::nstype(fd).is_err() && shares_fs()
 }
 
 /// Whether another thread has this one's root and working directory. A thread that comes into being

@@ -168,6 +168,42 @@ causes! {
     OwnUserNamespace:
         "the user namespace to join is the caller's own",
         "leave it out: the caller is in it already";
+    /// A file or descriptor that is no namespace.
+    NotNamespace:
+        "it is no namespace",
+        "name a link under /proc/PID/ns, a bind mount of one, or a descriptor of either";
+    /// A descriptor that is no socket.
+    NotSocket: "the descriptor is no socket", "pass a socket's descriptor";
+    /// Only pid and user namespaces lie in each other.
+    NoHierarchy:
+        "namespaces of this kind do not lie in each other",
+        "ask a pid or user namespace, or ask for the user namespace that owns it";
+    /// A thread of many cannot be alone in it, or could not leave it.
+    NotForAThread:
+        "a thread cannot visit a namespace of this kind",
+        "run a function in a process of its own in it; for mnt on a thread of its own";
+    /// Process numbers are of pid namespaces.
+    NotPidNamespace: "it is no pid namespace", "ask a pid namespace";
+    /// No process has this number there.
+    NoSuchProcess:
+        "there is no such process, or it has no number there",
+        "name a process of that pid namespace or of one below it";
+    /// What it is asked for is neither the caller's own nor below that.
+    OutsideOwn:
+        "the answer is outside the caller's own namespace, where nobody is told",
+        "ask from a process further out";
+    /// A saved namespace that cannot be opened.
+    GoneOrForeign:
+        "the namespace is gone, or the caller has no CAP_SYS_ADMIN over it",
+        "keep a descriptor or a bind mount of what is to last, or run it as who made it";
+    /// There are no file handles of namespaces.
+    NoSaving:
+        "this kernel has no file handles of namespaces, or a filter refuses them",
+        "keep a descriptor or a bind mount instead, or use Linux 6.18";
+    /// CAP_NET_ADMIN over a socket's namespace is missing.
+    NoNetPrivilege:
+        "the caller has no CAP_NET_ADMIN in the user namespace that owns the net namespace",
+        "ask from within that user namespace, or run it as root";
     /// The descriptor is closed or opened with O_PATH.
     BadDescriptor:
         "the descriptor is closed, or was opened with O_PATH",

@@ -48,6 +48,7 @@ mod subid;
 mod sys;
 mod target;
 mod terminal;
+mod visit;
 
 pub use calls::{creation_error, setns, unshare};
 pub use cancel::Cancel;
@@ -58,6 +59,7 @@ pub use error::{Cause, Error, Result};
 pub use feature::{Feature, UnknownFeature};
 pub use idmap::{IdMap, IdRange};
 pub use kind::{Kind, Kinds, UnknownKind};
+pub use namespace::Namespace;
 pub use plan::{Doer, Plan, Step};
 pub use probe::{probe, Answer, Probe};
 pub use process::Process;
@@ -65,6 +67,7 @@ pub use spawn::Held;
 pub use spec::{Offset, Spec};
 pub use status::{ExitStatus, Usage};
 pub use terminal::Terminal;
+pub use visit::{Home, Visit};
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.
 pub mod raw {

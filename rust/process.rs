@@ -3,7 +3,7 @@
 
 use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
-use crate::namespace;
+use crate::namespace::of_process;
 use crate::status::{ExitStatus, Usage};
 use crate::sys::start::Child;
 use crate::sys::{fd, process, Errno};
@@ -96,7 +96,7 @@ impl Process {
 
     fn open_namespace(&self, kind: Kind) -> std::result::Result<OwnedFd, Errno> {
         let handle = self.handle.as_ref().ok_or(Errno(libc::ESRCH))?;
-        let opened = namespace::of_process(handle.pid, kind.into()).and_then(namespace::only)?;
+        let opened = of_process::of_process(handle.pid, kind.into()).and_then(of_process::only)?;
         // Nobody has reaped it: so its number was its own.
         process::is_unreaped(handle.pidfd(), handle.pid).map_err(|_| Errno(libc::ESRCH))?;
         Ok(opened)

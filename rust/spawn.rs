@@ -8,7 +8,7 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::namespace;
+use crate::namespace::of_process;
 use crate::plan::{Doer, MapWriter, Op, Plan, Step};
 use crate::prepare::Prepared;
 use crate::process::{reap_detached, Process};
@@ -66,7 +66,7 @@ impl Held {
     ///
     /// ESRCH: somebody has killed it. EACCES: it runs as somebody whom the caller may not trace.
     pub fn namespace(&self, kind: Kind) -> Result<OwnedFd> {
-        let opened = namespace::of_child(self.id(), kind.into()).and_then(namespace::only);
+        let opened = of_process::of_child(self.id(), kind.into()).and_then(of_process::only);
         let object = || format!("{kind} of process {}", self.id());
         opened.map_err(|errno| explain::open(errno).error("open", object(), errno))
     }
@@ -208,7 +208,7 @@ impl Underway {
                     maps::by_helper(*ids, ranges, pid, pidfd, &mut patience)
                 }
                 Op::Keep(kinds) => {
-                    let kept = namespace::of_child(pid, *kinds);
+                    let kept = of_process::of_child(pid, *kinds);
                     self.kept =
                         kept.map_err(|errno| explain::open(errno).error(step.name(), step.object(), errno))?;
                     Ok(())

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::kind::{Kind, Kinds};
-use crate::namespace;
+use crate::namespace::of_process;
 use crate::spec::Target;
 use crate::sys::{ns, process, Errno};
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ pub fn open(
             return Ok(vec![(keep(pidfd), kinds.bits())]);
         }
         Target::Process(pid) => {
-            let mut namespaces = namespace::of_process(*pid, kinds)?;
+            let mut namespaces = of_process::of_process(*pid, kinds)?;
             let is_own = |fd: &OwnedFd| is_own_user_namespace(&format!("self/fd/{}", fd.as_raw_fd()));
             // It cannot be joined, and need not be.
             namespaces.retain(|(kind, fd)| *kind != Kind::User || !is_own(fd));

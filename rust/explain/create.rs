@@ -5,7 +5,7 @@ use super::{filter_refuses_unshare, kernel_has, limits, Explain, Finding};
 use crate::caller::CAP_SYS_ADMIN;
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
-use crate::sys::{ns, Errno};
+use crate::sys::{ns, nsfs, Errno};
 use std::fs::File;
 use std::os::fd::AsFd;
 
@@ -79,7 +79,7 @@ impl Explain {
     /// count them leaves the chroot as what remains where nobody's policy is in force.
     fn hides_mounts(&self) -> bool {
         let Ok(namespace) = File::open(self.machine.path("thread-self/ns/mnt")) else { return false };
-        match ns::mounts(namespace.as_fd()) {
+        match nsfs::mounts(namespace.as_fd()) {
             Ok(all) => self.machine.visible_mounts().is_some_and(|seen| all as usize > seen + 1),
             Err(errno) => errno.0 == libc::ENOTTY && !self.machine.is_confined(),
         }

@@ -6,7 +6,7 @@ use crate::caller::CAP_SYS_ADMIN;
 use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
 use crate::sys::process::geteuid;
-use crate::sys::{fd, ns, Errno};
+use crate::sys::{fd, ns, nsfs, Errno};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -18,7 +18,7 @@ const DEPTH: usize = 34;
 /// Why setns(2) of `fd` was refused to the calling thread.
 pub fn setns(fd: RawFd, nstype: u32, errno: Errno) -> Finding {
     let finding = Explain::here().join(fd, nstype, None, errno);
-    let is_asked = |kind: Kind| ns::nstype(fd).unwrap_or(nstype) & kind.flag() != 0;
+    let is_asked = |kind: Kind| nsfs::nstype(fd).unwrap_or(nstype) & kind.flag() != 0;
     let knows_better = matches!(finding.cause, Cause::WrongDescriptor | Cause::OwnUserNamespace);
     if errno.0 != libc::EINVAL || knows_better || ns::is_single_threaded() {
         finding
@@ -34,7 +34,7 @@ pub fn setns(fd: RawFd, nstype: u32, errno: Errno) -> Finding {
 impl Explain {
     /// To a process with one thread; `acting` is the user namespace that it has joined before, if any.
     pub fn join(&self, fd: RawFd, nstype: u32, acting: Option<RawFd>, errno: Errno) -> Finding {
-        let kind = ns::nstype(fd).ok();
+        let kind = nsfs::nstype(fd).ok();
         match errno.0 {
             libc::EBADF => Cause::BadDescriptor.into(),
             libc::ESRCH => Cause::ProcessEnded.into(),
@@ -73,7 +73,7 @@ impl Explain {
             acting: acting.and_then(|fd| self.metadata_of(fd)).map(|file| identity(&file)),
             has_power_here: self.machine.has_capability(CAP_SYS_ADMIN),
         };
-        if let Some(kind) = ns::nstype(fd).ok().and_then(Kind::from_flag) {
+        if let Some(kind) = nsfs::nstype(fd).ok().and_then(Kind::from_flag) {
             return judge.verdict(kind, fd).unwrap_or_else(|| Cause::NotOwner.into());
         }
         let kinds = Kinds::from_bits(nstype).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Judge {
         // A user namespace is joined with power over itself, any other with power over its owner.
         let owner = match kind {
             Kind::User => fd::copy_outside(fd, &[]),
-            _ => ns::owner(fd),
+            _ => nsfs::owner(fd),
         };
         let Ok(owner) = owner else {
             let detail = format!("{kind} is owned by a user namespace outside the caller's");
@@ -152,7 +152,7 @@ impl Judge {
         };
         let owner = File::from(owner);
         let of_owner = owner.metadata().ok()?;
-        let uid = ns::owner_uid(owner.as_fd());
+        let uid = nsfs::owner_uid(owner.as_fd());
         let whose = uid.map_or_else(|_| String::new(), |uid| format!(", made by user {uid}"));
         let is_own = identity(&of_owner) == self.own;
         if self.reaches(owner) {
@@ -172,9 +172,9 @@ impl Judge {
             if identity(&this) == home {
                 return self.acting.is_some() || self.has_power_here;
             }
-            let is_made_by_caller = ns::owner_uid(user.as_fd()) == Ok(geteuid());
+            let is_made_by_caller = nsfs::owner_uid(user.as_fd()) == Ok(geteuid());
             // EPERM: there is nothing of the caller's further out.
-            let Ok(parent) = ns::owner(user.as_raw_fd()).map(File::from) else { return false };
+            let Ok(parent) = nsfs::owner(user.as_raw_fd()).map(File::from) else { return false };
             let is_child = parent.metadata().is_ok_and(|parent| identity(&parent) == self.own);
             if self.acting.is_none() && is_child && is_made_by_caller {
                 return true;

@@ -8,7 +8,7 @@ use crate::error::Cause;
 use crate::kind::{Kind, Kinds};
 use crate::plan::{Op, Plan, Step};
 use crate::spec::Target;
-use crate::sys::{ns, Errno};
+use crate::sys::{nsfs, Errno};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
@@ -42,7 +42,7 @@ impl Performed<'_> {
     fn joined<'a>(&'a self, op: &Op) -> impl Iterator<Item = (Kinds, RawFd)> + 'a {
         let namespaces = if let Op::Join { index, .. } = op { self.joins.get(*index) } else { None };
         namespaces.into_iter().flatten().filter_map(|(fd, flags)| {
-            let flags = if *flags == 0 { ns::nstype(*fd).ok()? } else { *flags };
+            let flags = if *flags == 0 { nsfs::nstype(*fd).ok()? } else { *flags };
             Some((Kinds::from_bits(flags)?, *fd))
         })
     }
@@ -89,7 +89,7 @@ impl Explain {
             Op::Join { .. } => {
                 let acting = performed.has_joined(Kind::User, op);
                 let mut findings = performed.joined(op).map(|(kinds, fd)| {
-                    let nstype = if ns::nstype(fd).is_ok() { 0 } else { kinds.bits() };
+                    let nstype = if nsfs::nstype(fd).is_ok() { 0 } else { kinds.bits() };
                     self.join(fd, nstype, acting, errno)
                 });
                 let first = findings.next().unwrap_or_else(|| Cause::Unknown.into());

@@ -14,7 +14,7 @@ use crate::kind::{Kind, Kinds};
 use crate::spec::{Join, Maps, Offset, Spec, Target};
 use crate::subid::{self, Ids};
 use crate::sys::birth::{knows_cgroups, Birth};
-use crate::sys::ns::nstype;
+use crate::sys::nsfs::nstype;
 use crate::sys::process::{getegid, geteuid};
 use crate::sys::Errno;
 use std::borrow::Cow;

@@ -12,6 +12,9 @@ use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
+/// The type of the file system of namespaces (Linux 3.19; proc before).
+const NSFS_MAGIC: libc::__fsword_t = 0x6e73_6673;
+
 /// eventfd2(2).
 pub fn eventfd() -> Result<OwnedFd> {
     // SAFETY: numbers only.
@@ -41,6 +44,14 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     let owned = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
     let [one, other] = owned;
     Ok((one, other))
+}
+
+/// socket(2), close-on-exec.
+pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let fd = Errno::check(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) })?;
+    // SAFETY: the kernel just gave us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A control message with one descriptor, as cmsg(3) lays it out.
@@ -83,6 +94,15 @@ pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
 pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: numbers only.
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Whether it is a file of nsfs, without opening that: fstatfs(2).
+pub fn is_on_nsfs(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut status: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: room for what the call writes.
+    let known = unsafe { libc::fstatfs(fd.as_raw_fd(), &raw mut status) } == 0;
+    known && status.f_type == NSFS_MAGIC
 }
 
 /// isatty(3); false for a closed one.

@@ -11,6 +11,7 @@ pub mod function;
 mod image;
 mod notice;
 pub mod ns;
+pub mod nsfs;
 pub mod process;
 pub mod program_file;
 pub mod signals;

@@ -1,4 +1,4 @@
-//! setns, unshare and the questions one asks a descriptor before: raw calls, kernel's answers.
+//! setns, unshare and what is asked about threads and children before: raw calls, kernel's answers.
 //!
 //! # Safety
 //!
@@ -9,16 +9,8 @@ use super::{Errno, Result};
 use libc::{c_int, pid_t};
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::AsRawFd;
 
-/// ioctl_nsfs(2): the `CLONE_NEW*` value of a namespace descriptor.
-const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
-/// ioctl_nsfs(2): the user namespace that owns it.
-const NS_GET_USERNS: libc::c_ulong = 0xb701;
-/// ioctl_nsfs(2): who made a user namespace.
-const NS_GET_OWNER_UID: libc::c_ulong = 0xb704;
-/// How many mounts a mount namespace has (Linux 6.12).
-const NS_MNT_GET_INFO: libc::c_ulong = 0x8010_b70a;
 /// kcmp(2): do two tasks share root directory, working directory and umask?
 const KCMP_FS: c_int = 3;
 
@@ -55,10 +47,10 @@ pub fn unshare_kinds(kinds: crate::Kinds) -> Result<()> {
     unsafe { unshare(kinds.bits() as c_int) }
 }
 
-/// `NS_GET_NSTYPE` (Linux 4.11): the `CLONE_NEW*` value of an nsfs descriptor; ENOTTY for others.
-pub fn nstype(fd: RawFd) -> Result<u32> {
-    // SAFETY: this ioctl takes no argument; a closed descriptor is EBADF.
-    Errno::check(unsafe { libc::ioctl(fd, NS_GET_NSTYPE) }).map(|kind| kind as u32)
+/// unshare(2) of `CLONE_FS`: this thread's root, working directory and umask are its own from now on.
+pub fn unshare_fs() -> Result<()> {
+    // SAFETY: CLONE_FS is not CLONE_FILES.
+    unsafe { unshare(libc::CLONE_FS) }
 }
 
 /// Whether the kernel gives pidfds and joins by them (Linux 5.8): one's own namespace is joined without effect, or
@@ -69,37 +61,6 @@ pub fn joins_by_pidfd() -> bool {
         let own = super::process::own_pidfd();
         own.is_ok_and(|own| setns(own.as_raw_fd(), libc::CLONE_NEWUTS) != Err(Errno(libc::EINVAL)))
     })
-}
-
-/// `NS_GET_USERNS` (Linux 4.9): the user namespace that owns this one; a user namespace's parent. EPERM: it is not
-/// the caller's own and not below it.
-pub fn owner(fd: RawFd) -> Result<OwnedFd> {
-    // SAFETY: this ioctl takes no argument; a closed descriptor is EBADF.
-    let owner = Errno::check(unsafe { libc::ioctl(fd, NS_GET_USERNS) })?;
-    // SAFETY: the kernel just gave us this descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(owner) })
-}
-
-/// `NS_GET_OWNER_UID` (Linux 4.11): the user who made a user namespace, as the caller's own numbers them.
-pub fn owner_uid(user: BorrowedFd<'_>) -> Result<u32> {
-    let mut uid = 0_u32;
-    // SAFETY: this ioctl writes one such number.
-    Errno::check(unsafe { libc::ioctl(user.as_raw_fd(), NS_GET_OWNER_UID, &raw mut uid) }).map(|_| uid)
-}
-
-/// `struct mnt_ns_info` as of Linux 6.12; later kernels take this size as well.
-#[repr(C)]
-struct MountNamespaceInfo {
-    size: u32,
-    mounts: u32,
-    id: u64,
-}
-
-/// `NS_MNT_GET_INFO` (Linux 6.12): how many mounts a mount namespace has, seen or not.
-pub fn mounts(mnt: BorrowedFd<'_>) -> Result<u32> {
-    let mut info = MountNamespaceInfo { size: size_of::<MountNamespaceInfo>() as u32, mounts: 0, id: 0 };
-    // SAFETY: the structure is as large as its first field says.
-    Errno::check(unsafe { libc::ioctl(mnt.as_raw_fd(), NS_MNT_GET_INFO, &raw mut info) }).map(|_| info.mounts)
 }
 
 /// The calling thread's id.

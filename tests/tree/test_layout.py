@@ -71,6 +71,7 @@ MAY_USE = {
     "status": set[str](),
     "process": WORDS | {"namespace", "status", "sys"},
     "namespace": WORDS | {"sys"},
+    "visit": WORDS | {"explain", "namespace", "sys"},
     "target": WORDS | {"namespace", "spec", "sys"},
     "explain": WORDS | {"caller", "plan", "spec", "sys"},
     "feature": {"kind"},
