@@ -5,11 +5,11 @@ use crate::command::Source;
 use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
+use crate::join::{self, is_about, Joining};
 use crate::kind::Kind;
 use crate::plan::{Op, Plan, Runtime};
 use crate::sys::start::Wiring;
 use crate::sys::{fd, Errno};
-use crate::target;
 use nsiso_child as child;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -20,8 +20,8 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Prepared {
     pub plan: Plan,
-    /// By the index of [`Op::Join`]: what setns(2) is called with.
-    pub joins: Vec<Vec<(RawFd, u32)>>,
+    /// For [`Op::Join`]: what setns(2) is called with.
+    pub joins: Vec<(RawFd, u32)>,
     /// Those among the numbers that are ours.
     _opened: Vec<OwnedFd>,
     /// What a function shall not find: those, and its companion's.
@@ -38,15 +38,10 @@ pub struct Prepared {
 impl Prepared {
     /// Opens what the plan names.
     pub fn new(plan: Plan, companion: Option<&Running>, terminal: RawFd) -> Result<Prepared> {
-        let (mut joins, mut opened) = (Vec::new(), Vec::new());
-        for step in plan.steps() {
-            if let Op::Join { target, kinds, .. } = step.op() {
-                let refused = |errno| explain::open(errno).error("open", step.object(), errno);
-                let pid_1 = companion.and_then(Running::pidfd);
-                let namespaces = target::open(target, *kinds, pid_1, &mut opened).map_err(refused)?;
-                joins.push(namespaces);
-            }
-        }
+        let Joining { calls: joins, mut opened } = match plan.joins() {
+            [] => Joining::default(),
+            joins => join::order(joins, companion.and_then(Running::pidfd))?,
+        };
         let (copies, moves) = place(&plan.descriptors)?;
         opened.extend(copies);
         let close = gaps(&plan.descriptors);
@@ -76,8 +71,7 @@ impl Prepared {
 /// The caller's /proc, where a step writes to it in a mount namespace that is joined.
 fn own_proc(plan: &Plan) -> std::io::Result<Option<OwnedFd>> {
     let writes = plan.ops.iter().any(|op| matches!(op, Op::Write { .. }));
-    let joins = |op: &Op| matches!(op, Op::Join { kinds, .. } if kinds.contains(Kind::Mnt));
-    if !writes || !plan.ops.iter().any(joins) {
+    if !writes || !is_about(plan.joins(), Kind::Mnt) {
         return Ok(None);
     }
     directory(Path::new("/proc")).map(Some)

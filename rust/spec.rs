@@ -7,6 +7,7 @@ use crate::cgroup::Limits;
 use crate::command::Command;
 use crate::error::Result;
 use crate::idmap::IdMap;
+use crate::join::{Join, Target};
 use crate::kind::Kinds;
 use crate::plan::{Job, Plan};
 use crate::process::Process;
@@ -55,25 +56,6 @@ pub struct Spec {
     pub(crate) timeout: Option<Duration>,
     pub(crate) cancel: Option<Cancel>,
     pub(crate) own_memory: bool,
-}
-
-/// Namespaces to join.
-#[derive(Clone, Debug)]
-pub(crate) struct Join {
-    pub target: Target,
-    /// Which of the target's; a namespace's own descriptor or path knows its kind.
-    pub kinds: Kinds,
-}
-
-/// Where namespaces to join are found.
-#[derive(Clone, Debug)]
-pub(crate) enum Target {
-    Process(i32),
-    Path(PathBuf),
-    Fd(Arc<OwnedFd>),
-    Number(RawFd),
-    /// The reaper that was started before as pid 1.
-    Init,
 }
 
 /// How ids are mapped. More than one of them contradict each other.

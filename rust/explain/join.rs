@@ -2,22 +2,19 @@
 #![forbid(unsafe_code)]
 
 use super::{filter_refuses_setns, Explain, Finding};
-use crate::caller::CAP_SYS_ADMIN;
 use crate::error::Cause;
+use crate::join::ownership;
 use crate::kind::{Kind, Kinds};
-use crate::sys::process::geteuid;
-use crate::sys::{fd, ns, nsfs, Errno};
-use std::fs::{self, File, Metadata};
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use crate::namespace::Namespace;
+use crate::power::Power;
+use crate::sys::{ns, nsfs, Errno};
+use std::fs::{self, Metadata};
+use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
-
-/// User namespaces that lead from one to the next further out are no more than this.
-const DEPTH: usize = 34;
 
 /// Why setns(2) of `fd` was refused to the calling thread.
 pub fn setns(fd: RawFd, nstype: u32, errno: Errno) -> Finding {
-    let finding = Explain::here().join(fd, nstype, None, errno);
+    let finding = Explain::here().join(fd, nstype, errno);
     let is_asked = |kind: Kind| nsfs::nstype(fd).unwrap_or(nstype) & kind.flag() != 0;
     let knows_better = matches!(finding.cause, Cause::WrongDescriptor | Cause::OwnUserNamespace);
     if errno.0 != libc::EINVAL || knows_better || ns::is_single_threaded() {
@@ -32,8 +29,8 @@ pub fn setns(fd: RawFd, nstype: u32, errno: Errno) -> Finding {
 }
 
 impl Explain {
-    /// To a process with one thread; `acting` is the user namespace that it has joined before, if any.
-    pub fn join(&self, fd: RawFd, nstype: u32, acting: Option<RawFd>, errno: Errno) -> Finding {
+    /// To a process with one thread.
+    pub fn join(&self, fd: RawFd, nstype: u32, errno: Errno) -> Finding {
         let kind = nsfs::nstype(fd).ok();
         match errno.0 {
             libc::EBADF => Cause::BadDescriptor.into(),
@@ -41,7 +38,7 @@ impl Explain {
             libc::EUSERS => Cause::Threads.into(),
             libc::ENOMEM => Cause::InitGone.into(),
             libc::EPERM | libc::EACCES if filter_refuses_setns() => Cause::Filter.into(),
-            libc::EPERM | libc::EACCES => self.no_power(fd, nstype, acting),
+            libc::EPERM | libc::EACCES => self.no_power(fd, nstype),
             libc::ENOSYS => Cause::Filter.into(),
             libc::EINVAL => match kind.and_then(Kind::from_flag) {
                 Some(kind) if nstype != 0 && nstype != kind.flag() => Cause::WrongDescriptor.into(),
@@ -63,39 +60,24 @@ impl Explain {
     }
 
     /// Which of the namespaces belongs to whom, where the caller has no power.
-    fn no_power(&self, fd: RawFd, nstype: u32, acting: Option<RawFd>) -> Finding {
-        let own = File::open(self.machine.path("thread-self/ns/user"));
-        let Some(own) = own.and_then(|own| own.metadata()).ok().map(|own| identity(&own)) else {
-            return Cause::NotOwner.into();
-        };
-        let judge = Judge {
-            own,
-            acting: acting.and_then(|fd| self.metadata_of(fd)).map(|file| identity(&file)),
-            has_power_here: self.machine.has_capability(CAP_SYS_ADMIN),
-        };
-        if let Some(kind) = nsfs::nstype(fd).ok().and_then(Kind::from_flag) {
-            return judge.verdict(kind, fd).unwrap_or_else(|| Cause::NotOwner.into());
+    fn no_power(&self, fd: RawFd, nstype: u32) -> Finding {
+        let Ok(power) = Power::here() else { return Cause::NotOwner.into() };
+        if let Ok(namespace) = Namespace::from_borrowed_fd(fd) {
+            return verdict(&power, &namespace).unwrap_or_else(|| Cause::NotOwner.into());
         }
         let kinds = Kinds::from_bits(nstype).unwrap_or_default();
         // Power over the process's namespaces is of use together with its user namespace only.
-        if !kinds.contains(Kind::User) && acting.is_none() && !judge.has_power_here {
+        if !kinds.contains(Kind::User) && !power.is_at_home() {
             return Cause::NotOwner.into();
         }
-        let Some(pid) = self.pid_of(fd) else { return Cause::NotOwner.into() };
-        for kind in kinds.iter() {
-            let finding = match File::open(self.machine.path(&format!("{pid}/ns/{kind}"))) {
-                Ok(namespace) => judge.verdict(kind, namespace.as_raw_fd()),
-                Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => {
-                    Some(Cause::NotTraceable.into())
-                }
-                // A zombie has left it.
-                Err(_) => Some(Cause::ProcessEnded.into()),
-            };
-            if let Some(finding) = finding {
-                return finding;
-            }
-        }
-        Cause::NotOwner.into()
+        let pid = self.pid_of(fd).and_then(|pid| pid.parse().ok());
+        let Some(pid) = pid else { return Cause::NotOwner.into() };
+        let verdict = |kind: Kind| match Namespace::of(pid, kind) {
+            Ok(namespace) => verdict(&power, &namespace),
+            // Its cause: not to be traced, or ended.
+            Err(refused) => Some(refused.cause().into()),
+        };
+        kinds.iter().find_map(verdict).unwrap_or_else(|| Cause::NotOwner.into())
     }
 
     fn is_own_user_namespace(&self, fd: RawFd) -> bool {
@@ -130,57 +112,18 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Over which user namespaces whoever joins has power.
-struct Judge {
-    own: (u64, u64),
-    /// The one joined before: then power is there, and below it, and nowhere else.
-    acting: Option<(u64, u64)>,
-    has_power_here: bool,
-}
-
-impl Judge {
-    /// `None` where there is power enough.
-    fn verdict(&self, kind: Kind, fd: RawFd) -> Option<Finding> {
-        // A user namespace is joined with power over itself, any other with power over its owner.
-        let owner = match kind {
-            Kind::User => fd::copy_outside(fd, &[]),
-            _ => nsfs::owner(fd),
-        };
-        let Ok(owner) = owner else {
-            let detail = format!("{kind} is owned by a user namespace outside the caller's");
-            return Some(Finding::with(Cause::ForeignOwner, detail));
-        };
-        let owner = File::from(owner);
-        let of_owner = owner.metadata().ok()?;
-        let uid = nsfs::owner_uid(owner.as_fd());
-        let whose = uid.map_or_else(|_| String::new(), |uid| format!(", made by user {uid}"));
-        let is_own = identity(&of_owner) == self.own;
-        if self.reaches(owner) {
-            return None;
-        }
-        let detail = format!("{kind} is owned by user:[{}]{whose}", of_owner.ino());
-        let cause = if is_own && self.acting.is_none() { Cause::NotOwner } else { Cause::ForeignOwner };
-        Some(Finding::with(cause, detail))
+/// `None` where there is power enough.
+fn verdict(power: &Power, namespace: &Namespace) -> Option<Finding> {
+    // A user namespace is joined with power over itself, any other with power over its owner.
+    let kind = namespace.kind();
+    let owner = if kind == Kind::User { namespace.try_clone() } else { namespace.user_ns() };
+    let Ok(owner) = owner else {
+        let detail = format!("{kind} is owned by a user namespace outside the caller's");
+        return Some(Finding::with(Cause::ForeignOwner, detail));
+    };
+    if power.over(&owner) {
+        return None;
     }
-
-    /// Whether there is power over this user namespace: it, or one further out, is where the power is; or the
-    /// caller has made it, or one in between.
-    fn reaches(&self, mut user: File) -> bool {
-        let home = self.acting.unwrap_or(self.own);
-        for _ in 0..DEPTH {
-            let Ok(this) = user.metadata() else { return false };
-            if identity(&this) == home {
-                return self.acting.is_some() || self.has_power_here;
-            }
-            let is_made_by_caller = nsfs::owner_uid(user.as_fd()) == Ok(geteuid());
-            // EPERM: there is nothing of the caller's further out.
-            let Ok(parent) = nsfs::owner(user.as_raw_fd()).map(File::from) else { return false };
-            let is_child = parent.metadata().is_ok_and(|parent| identity(&parent) == self.own);
-            if self.acting.is_none() && is_child && is_made_by_caller {
-                return true;
-            }
-            user = parent;
-        }
-        false
-    }
+    let cause = if owner == *power.own() { Cause::NotOwner } else { Cause::ForeignOwner };
+    Some(Finding::with(cause, ownership(kind, &owner)))
 }

@@ -5,10 +5,10 @@ use super::map::UID_MAP;
 use super::{filter_refuses_unshare, Explain, Finding};
 use crate::caller::{CAP_SETGID, CAP_SETUID, CAP_SYS_RESOURCE};
 use crate::error::Cause;
+use crate::join::{Join, Target};
 use crate::kind::{Kind, Kinds};
 use crate::plan::{Op, Plan, Step};
-use crate::spec::Target;
-use crate::sys::{nsfs, Errno};
+use crate::sys::Errno;
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
@@ -17,8 +17,8 @@ use std::os::fd::RawFd;
 pub struct Performed<'a> {
     /// Its steps.
     pub plan: &'a Plan,
-    /// By the index of [`Op::Join`].
-    pub joins: &'a [Vec<(RawFd, u32)>],
+    /// For [`Op::Join`].
+    pub joins: &'a [(RawFd, u32)],
 }
 
 impl Performed<'_> {
@@ -38,28 +38,26 @@ impl Performed<'_> {
         })
     }
 
-    /// What a join is about: each descriptor with the kinds that it is to join.
-    fn joined<'a>(&'a self, op: &Op) -> impl Iterator<Item = (Kinds, RawFd)> + 'a {
-        let namespaces = if let Op::Join { index, .. } = op { self.joins.get(*index) } else { None };
-        namespaces.into_iter().flatten().filter_map(|(fd, flags)| {
-            let flags = if *flags == 0 { nsfs::nstype(*fd).ok()? } else { *flags };
-            Some((Kinds::from_bits(flags)?, *fd))
-        })
+    /// What was joined by now: each descriptor with the kinds that it joins.
+    fn joined<'a>(&'a self, op: &'a Op) -> impl Iterator<Item = (Kinds, RawFd)> + 'a {
+        let by_now = self.before(op).any(|op| matches!(op, Op::Join(_)));
+        let calls = self.joins.iter().filter(move |_| by_now);
+        calls.filter_map(|(fd, flags)| Some((Kinds::from_bits(*flags)?, *fd)))
     }
 
     /// The process whose user namespace the child has joined by now, as /proc counts.
     fn process_joined(&self, op: &Op) -> Option<i32> {
-        let process = |op: &Op| match op {
-            Op::Join { target: Target::Process(pid), kinds, .. } if kinds.contains(Kind::User) => Some(*pid),
+        let process = |join: &Join| match join {
+            Join { target: Target::Process(pid), kinds } if kinds.contains(Kind::User) => Some(*pid),
             _ => None,
         };
-        self.before(op).filter_map(process).last()
+        let joins = self.before(op).find_map(|op| if let Op::Join(joins) = op { Some(joins) } else { None });
+        joins?.iter().find_map(process)
     }
 
     /// The last namespace of this kind that the child has joined by now: its own, or a process that is in it.
     fn has_joined(&self, kind: Kind, op: &Op) -> Option<RawFd> {
-        let joined = self.before(op).flat_map(|op| self.joined(op));
-        joined.filter(|(kinds, _)| kinds.contains(kind)).last().map(|(_, fd)| fd)
+        self.joined(op).filter(|(kinds, _)| kinds.contains(kind)).last().map(|(_, fd)| fd)
     }
 }
 
@@ -86,20 +84,12 @@ impl Explain {
             Op::Clone { kinds, .. } | Op::Unshare(kinds) | Op::Fork(kinds) => {
                 self.make(performed, op, *kinds, errno)
             }
-            Op::Join { .. } => {
-                let acting = performed.has_joined(Kind::User, op);
-                let mut findings = performed.joined(op).map(|(kinds, fd)| {
-                    let nstype = if nsfs::nstype(fd).is_ok() { 0 } else { kinds.bits() };
-                    self.join(fd, nstype, acting, errno)
-                });
-                let first = findings.next().unwrap_or_else(|| Cause::Unknown.into());
+            Op::Join(_) => {
+                let finding = |(fd, flags): &(RawFd, u32)| self.join(*fd, *flags, errno);
                 // One of several that has a name for what stands in the way.
-                let named = |finding: &Finding| !finding.detail.is_empty();
-                if named(&first) {
-                    first
-                } else {
-                    findings.find(named).unwrap_or(first)
-                }
+                let named = |finding: &Finding| finding.cause != Cause::Unknown;
+                let found = performed.joins.iter().map(finding).find(named);
+                found.unwrap_or_else(|| Cause::Unknown.into())
             }
             Op::Write { path, .. } => self.write(performed, op, path, errno),
             Op::Setgroups(_) if errno.0 == libc::EPERM => self.no_groups(performed, op),

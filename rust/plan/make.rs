@@ -8,18 +8,15 @@ use super::settle::{exec, settle, Job};
 use crate::caller::{has_capability, CAP_SETGID, CAP_SETUID};
 use crate::cgroup::{self, Limits};
 use crate::companion::Companion;
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 use crate::idmap::IdMap;
+use crate::join::{Join, Target};
 use crate::kind::{Kind, Kinds};
-use crate::spec::{Join, Maps, Offset, Spec, Target};
+use crate::spec::{Maps, Offset, Spec};
 use crate::subid::{self, Ids};
 use crate::sys::birth::{knows_cgroups, Birth};
-use crate::sys::nsfs::nstype;
 use crate::sys::process::{getegid, geteuid};
-use crate::sys::Errno;
 use std::borrow::Cow;
-use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -28,7 +25,7 @@ const MOST_HAVE: usize = 16;
 
 impl Plan {
     pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
-        let joined = joined_kinds(&spec.joins)?;
+        let joined = spec.joins.iter().map(Join::asked_kinds).collect::<Result<Vec<_>>>()?;
         check(spec, &joined)?;
         let birth = birth(spec, job, &joined);
         let mut ops = Vec::with_capacity(MOST_HAVE);
@@ -91,8 +88,10 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
         ops.push(Op::Clone { kinds: Kinds::NONE, group: birthplace(spec, birth) });
         score(spec, ops);
         // What is joined comes first: it owns what is made afterwards.
-        for (index, (join, kinds)) in spec.joins.iter().zip(joined).enumerate() {
-            ops.push(Op::Join { index, target: join.target.clone(), kinds: *kinds });
+        if !spec.joins.is_empty() {
+            let joins = spec.joins.iter().zip(joined);
+            let joins = joins.map(|(join, kinds)| Join { target: join.target.clone(), kinds: *kinds });
+            ops.push(Op::Join(joins.collect()));
         }
         let here = new - Kind::Pid;
         if !here.is_empty() {
@@ -113,7 +112,7 @@ fn enter(spec: &Spec, birth: Birth, joined: &[Kinds], ops: &mut Vec<Op>) -> Resu
 fn enter_beside_init(spec: &Spec, birth: Birth, ops: &mut Vec<Op>) {
     ops.push(Op::Clone { kinds: Kinds::NONE, group: birthplace(spec, birth) });
     score(spec, ops);
-    ops.push(Op::Join { index: 0, target: Target::Init, kinds: Companion::kinds(spec) });
+    ops.push(Op::Join(vec![Join { target: Target::Init, kinds: Companion::kinds(spec) }]));
     cgroups(spec, birth, ops);
     new_time_and_fork(spec, birth, Some(Kinds::NONE), false, ops);
 }
@@ -232,47 +231,6 @@ fn set_up(spec: &Spec, ops: &mut Vec<Op>) {
     }
     if spec.proc {
         ops.push(Op::MountProc);
-    }
-}
-
-/// The kinds that each join is about: a namespace's own descriptor or path is asked for its kind.
-fn joined_kinds(joins: &[Join]) -> Result<Vec<Kinds>> {
-    let kinds_of = |join: &Join| {
-        let asked = match &join.target {
-            _ if !join.kinds.is_empty() => return Ok(join.kinds),
-            Target::Process(pid) => {
-                let complaint = format!("join of process {pid} names no kinds");
-                return Err(Error::invalid("plan", complaint, Cause::BadArgument));
-            }
-            // Its kinds are named where it is planned.
-            Target::Init => Ok(0),
-            Target::Path(path) => {
-                File::open(path).map_err(Errno::from).and_then(|file| nstype(file.as_raw_fd()))
-            }
-            Target::Fd(fd) => nstype(fd.as_raw_fd()),
-            Target::Number(fd) => nstype(*fd),
-        };
-        let refused = |errno: Errno| {
-            let is_path = matches!(join.target, Target::Path(_));
-            let cause = match errno.0 {
-                libc::ENOTTY | libc::EBADF => Cause::WrongDescriptor,
-                libc::EACCES if is_path => Cause::NotTraceable,
-                _ => Cause::Unknown,
-            };
-            Error::new("join", describe(&join.target), errno, cause)
-        };
-        asked.map(|flag| Kinds::from_bits(flag).unwrap_or_default()).map_err(refused)
-    };
-    joins.iter().map(kinds_of).collect()
-}
-
-fn describe(target: &Target) -> String {
-    match target {
-        Target::Process(pid) => format!("process {pid}"),
-        Target::Path(path) => path.display().to_string(),
-        Target::Fd(fd) => format!("fd {}", fd.as_raw_fd()),
-        Target::Number(fd) => format!("fd {fd}"),
-        Target::Init => "pid 1".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::op::{MapWriter, Op, Plan};
+use crate::join::is_about;
 use crate::kind::{Kind, Kinds};
 use crate::subid::Ids;
 
@@ -14,13 +15,12 @@ impl Plan {
         let before = self.ops.iter().take_while(|other| !std::ptr::eq(*other, op));
         // In a user namespace that is new or joined the process has every capability.
         let mut users = before.filter(|op| match op {
-            Op::Clone { kinds, .. } | Op::Unshare(kinds) | Op::Join { kinds, .. } => {
-                kinds.contains(Kind::User)
-            }
+            Op::Clone { kinds, .. } | Op::Unshare(kinds) => kinds.contains(Kind::User),
+            Op::Join(joins) => is_about(joins, Kind::User),
             _ => false,
         });
         let place = match users.next() {
-            Some(Op::Join { .. }) => " in the user namespace that is joined",
+            Some(Op::Join(_)) => " in the user namespace that is joined",
             Some(_) => INSIDE,
             None => "",
         };
@@ -34,10 +34,10 @@ impl Plan {
                 all.join("; ")
             }
             Op::Unshare(kinds) | Op::Fork(kinds) => making(*kinds, place).unwrap_or_default(),
-            Op::Join { kinds, .. } if kinds.contains(Kind::User) => {
-                "CAP_SYS_ADMIN in the user namespace to join".to_owned()
+            Op::Join(joins) if is_about(joins, Kind::User) => {
+                "CAP_SYS_ADMIN in the user namespace to join, and over the owner of each other".to_owned()
             }
-            Op::Join { .. } => "CAP_SYS_ADMIN over the owner of each".to_owned(),
+            Op::Join(_) => "CAP_SYS_ADMIN, also over the owner of each".to_owned(),
             Op::WriteMap { writer: MapWriter::Parent, ids, .. } => match ids {
                 Ids::Users => "CAP_SETUID of the caller".to_owned(),
                 Ids::Groups => "CAP_SETGID of the caller".to_owned(),

@@ -6,8 +6,8 @@ use crate::caps::Capabilities;
 use crate::cgroup::Limits;
 use crate::companion::Companion;
 use crate::idmap::{IdMap, IdRange};
+use crate::join::{self, Join};
 use crate::kind::Kinds;
-use crate::spec::Target;
 use crate::subid::Ids;
 use crate::sys::birth::Birth;
 use crate::sys::exec::{own_environment, CStringArray};
@@ -60,12 +60,8 @@ pub(crate) enum Op {
         kinds: Kinds,
         group: Option<PathBuf>,
     },
-    /// The n-th descriptor that is opened before the start; `kinds` only for a pidfd.
-    Join {
-        index: usize,
-        target: Target,
-        kinds: Kinds,
-    },
+    /// In the order that is found when they are opened, before the start.
+    Join(Vec<Join>),
     Unshare(Kinds),
     /// Nobody in a namespace that is joined may look into the child.
     Undumpable,
@@ -143,7 +139,8 @@ pub(crate) enum MapWriter {
 #[derive(Debug)]
 pub(crate) struct Runtime<'a> {
     pub wiring: Wiring,
-    pub joins: &'a [Vec<(RawFd, u32)>],
+    /// For [`Op::Join`].
+    pub joins: &'a [(RawFd, u32)],
     pub moves: &'a [(RawFd, RawFd)],
     pub close: &'a [(u32, u32)],
     /// The caller's /proc, where the child may be in a mount namespace that has another or none.
@@ -164,6 +161,12 @@ impl Plan {
     pub(crate) fn born_into(&self) -> Kinds {
         let kinds = |op: &Op| if let Op::Clone { kinds, .. } = op { Some(*kinds) } else { None };
         self.ops.iter().find_map(kinds).unwrap_or_default()
+    }
+
+    /// What the child joins.
+    pub(crate) fn joins(&self) -> &[Join] {
+        let joins = self.ops.iter().find_map(|op| if let Op::Join(joins) = op { Some(joins) } else { None });
+        joins.map_or(&[], Vec::as_slice)
     }
 
     /// The control group of version 2 that the child is born in, if not the caller's.
@@ -220,7 +223,7 @@ impl Step<'_> {
         match self.op {
             Op::Companion(_) => "companion",
             Op::Clone { .. } => "clone",
-            Op::Join { .. } => "setns",
+            Op::Join(_) => "setns",
             Op::Unshare(_) => "unshare",
             Op::Undumpable => "undumpable",
             Op::Fork(_) => "fork",
@@ -263,15 +266,7 @@ impl Step<'_> {
                 format!("{kinds} into {}", group.display()).trim_start().to_owned()
             }
             Op::Clone { kinds, group: None } | Op::Unshare(kinds) | Op::Fork(kinds) => kinds.to_string(),
-            Op::Join { target, kinds, .. } => match target {
-                Target::Process(pid) => format!("process {pid}: {kinds}"),
-                Target::Path(path) => path.display().to_string(),
-                Target::Fd(_) if kinds.is_empty() => "a namespace's descriptor".to_owned(),
-                Target::Fd(_) => format!("a pidfd: {kinds}"),
-                Target::Number(fd) if kinds.is_empty() => format!("fd {fd}"),
-                Target::Number(fd) => format!("pidfd {fd}: {kinds}"),
-                Target::Init => format!("pid 1: {kinds}"),
-            },
+            Op::Join(joins) => join::words(joins),
             Op::WriteMap { map, writer, ids } => {
                 let lines: Vec<_> = map.ranges().iter().map(IdRange::to_string).collect();
                 let by = match writer {
@@ -332,9 +327,7 @@ impl Op {
             | Op::WriteMap { .. }
             | Op::Place(_)
             | Op::Keep(_) => return None,
-            Op::Join { index, .. } => {
-                child::Op::Setns { namespaces: runtime.joins.get(*index).map_or(&[], Vec::as_slice) }
-            }
+            Op::Join(_) => child::Op::Setns { namespaces: runtime.joins },
             Op::Unshare(kinds) => child::Op::Unshare { flags: kinds.bits() },
             Op::Undumpable => child::Op::Prctl { option: libc::PR_SET_DUMPABLE, argument: 0 },
             Op::Fork(kinds) => child::Op::Fork { flags: kinds.bits(), stack: successor_stack },

@@ -148,13 +148,14 @@ fn of_cancelling(spec: Spec) -> Result<()> {
     }
 }
 
-/// Joins what takes least: a namespace that the child is in already, or a user namespace that the caller has made.
+/// Joins what takes least of those that the caller can make: what a child is in already would be left out.
 fn of_joining(feature: Feature, way: Way) -> Result<()> {
-    let (target, kind) = match way {
-        Way::Alone => (None, Kind::Uts),
-        Way::WithUser => (Some(Target::start(Kind::User.into())?), Kind::User),
+    let kind = match way {
+        Way::Alone => Kind::Uts,
+        Way::WithUser => Kind::User,
     };
-    let pid = target.as_ref().map_or_else(process::getpid, Target::id);
+    let target = Target::start(kind.into())?;
+    let pid = target.id();
     set_up(&match feature {
         Feature::JoinPath => Spec::new().join_path(format!("/proc/{pid}/ns/{kind}")),
         _ => Spec::new().join_process(pid, kind),

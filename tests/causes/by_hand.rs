@@ -81,20 +81,22 @@ pub fn start(spec: &Spec) -> Started {
     Ok(())
 }
 
-/// What is joined is the caller's own, or that of a process in a new user namespace.
+/// What is joined is another process's: a new uts namespace, or a new user namespace.
 fn joined(join: fn(i32, Kind) -> Spec) -> Ways {
-    let own = started(join(std::process::id() as i32, Kind::Uts));
-    let of_another = move || {
-        let (mut reader, writer) = UnixStream::pair().unwrap();
-        let command = Command::new("/bin/sh").args(["-c", "echo; exec /bin/sleep 600"]).fd(writer.into(), 1);
-        let sleeper = new(Kind::User).spawn(&command);
-        let sleeper = sleeper.map_err(|error| refusal(&error))?.kill_on_drop(true);
-        // A start returns when the program has been found: for a moment the memory is still the caller's, at which
-        // nobody may look where it may not be dumped.
-        reader.read_exact(&mut [0]).unwrap();
-        start(&join(sleeper.id(), Kind::User))
+    let another = move |kind: Kind| -> Trial {
+        Box::new(move || {
+            let (mut reader, writer) = UnixStream::pair().unwrap();
+            let command =
+                Command::new("/bin/sh").args(["-c", "echo; exec /bin/sleep 600"]).fd(writer.into(), 1);
+            let sleeper = new(kind).spawn(&command);
+            let sleeper = sleeper.map_err(|error| refusal(&error))?.kill_on_drop(true);
+            // A start returns when the program has been found: for a moment the memory is still the caller's, at which
+            // nobody may look where it may not be dumped.
+            reader.read_exact(&mut [0]).unwrap();
+            start(&join(sleeper.id(), kind))
+        })
     };
-    both(own, Box::new(of_another))
+    both(another(Kind::Uts), another(Kind::User))
 }
 
 /// Into a group that it is in already, of the first hierarchy where that is allowed.

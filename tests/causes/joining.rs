@@ -1,14 +1,9 @@
 //! Why can a namespace not be joined, and whose is it?
 
 use super::{
-    as_inner_root, as_user, open, refusal, refused, sleeper, user, with_own_proc, Cause, Kind, Kinds, Spec,
+    as_inner_root, as_user, new, open, refusal, refused, sleeper, user, with_own_proc, Cause, Command, Kind,
+    Kinds, Spec,
 };
-use std::fs;
-
-/// The user namespace that this process is in, as an error names it.
-fn own_users() -> String {
-    fs::read_link("/proc/self/ns/user").unwrap().to_str().unwrap().to_owned()
-}
 
 #[test]
 fn a_pid_namespace_whose_init_is_gone() {
@@ -22,22 +17,37 @@ fn a_pid_namespace_whose_init_is_gone() {
 }
 
 #[test]
+fn with_power_over_both_what_is_further_out_is_joined_first() {
+    as_inner_root("exec", || {
+        let (one, other) = (sleeper(&user(Kinds::NONE)), sleeper(&new(Kind::Uts)));
+        let users = || Spec::new().join_process(one.id(), Kind::User);
+        // With power over both, what is ours is joined first.
+        let both = users().join_process(other.id(), Kind::Uts).spawn(&Command::new("true")).unwrap();
+        assert!(both.wait().unwrap().success());
+    });
+}
+
+#[test]
 fn a_namespace_that_the_joined_user_namespace_does_not_own() {
-    let target = sleeper(&user(Kinds::NONE));
-    // What the target shares with us is not its user namespace's.
-    let path = |name: &str| format!("/proc/{}/ns/{name}", target.id());
-    let spec = Spec::new().join_path(path("user")).join_path(path("uts"));
-    refused(&spec, Cause::ForeignOwner, &format!("uts is owned by {}, made by user 0", own_users()));
+    as_user("exec", || {
+        let (one, other) = (sleeper(&user(Kinds::NONE)), sleeper(&user(Kind::Uts)));
+        let spec = Spec::new().join_process(one.id(), Kind::User).join_process(other.id(), Kind::Uts);
+        let words = format!("process {}: uts; uts is owned by user:[", other.id());
+        refused(&spec, Cause::NotOwner, &words);
+        // What the target shares with us is left out.
+        let path = |name: &str| format!("/proc/{}/ns/{name}", one.id());
+        let shared = Spec::new().join_path(path("user")).join_path(path("uts"));
+        assert!(shared.spawn(&Command::new("true")).unwrap().wait().unwrap().success());
+    });
 }
 
 #[test]
 fn a_namespace_that_is_not_the_users() {
     as_user("exec", || {
         let target = sleeper(&user(Kind::Ipc));
-        // One of many, and all are refused.
-        let all = Kind::User | Kind::Ipc | Kind::Time;
-        let time = format!("time is owned by {}, made by user 0", own_users());
-        refused(&Spec::new().join_process(target.id(), all), Cause::NotOwner, &time);
+        // All of it, of which most is the machine's and ours as well.
+        let all = Spec::new().join_process(target.id(), Kinds::ALL).spawn(&Command::new("true"));
+        assert!(all.unwrap().wait().unwrap().success());
         // Its own, but without the user namespace in which it has power.
         refused(&Spec::new().join_process(target.id(), Kind::Ipc), Cause::NotOwner, "ipc");
         let own = nsiso::setns(open("/proc/self/ns/uts"), 0).unwrap_err();
@@ -53,8 +63,16 @@ fn a_process_of_another_user() {
 }
 
 #[test]
-fn a_namespace_of_an_outer_user_namespace() {
+fn one_of_an_outer_user_namespace_that_is_ours_as_well_is_left_out() {
     as_inner_root("exec 9</proc/self/ns/uts; exec unshare --user --map-root-user", || {
+        let own = Spec::new().join_borrowed_fd(9, Kinds::NONE).spawn(&Command::new("true"));
+        assert!(own.unwrap().wait().unwrap().success(), "the uts namespace is ours still");
+    });
+}
+
+#[test]
+fn a_namespace_of_an_outer_user_namespace_that_is_not_ours() {
+    as_inner_root("exec 9</proc/self/ns/uts; exec unshare --user --map-root-user --uts", || {
         let further_out = "uts is owned by a user namespace outside the caller's";
         refused(&Spec::new().join_borrowed_fd(9, Kinds::NONE), Cause::ForeignOwner, further_out);
     });

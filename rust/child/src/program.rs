@@ -53,7 +53,7 @@ pub enum Op<'a> {
         /// `CLONE_NEW*` bits.
         flags: u32,
     },
-    /// setns(2) of each, as the process's rights allow: before a user namespace among them, or after it.
+    /// setns(2) of each, one after the other.
     Setns {
         /// A namespace's descriptor or a pidfd, and `CLONE_NEW*` bits.
         namespaces: &'a [(c_int, u32)],

@@ -114,25 +114,9 @@ fn unshare(flags: u32) -> Step {
     }
 }
 
-/// What belongs to the user namespace that is left is joined before it, what belongs to the other one after it.
 fn join(namespaces: &[(c_int, u32)]) -> Step {
-    let setns = |(fd, flags): (c_int, u32)| act(linux::SYS_setns, [fd as usize, flags as usize, 0, 0, 0]);
-    if let [one] = *namespaces {
-        return setns(one);
-    }
-    let is_user = |flags: u32| flags == linux::CLONE_NEWUSER as u32;
-    let mut later = 0_u32;
-    for (index, (fd, flags)) in namespaces.iter().enumerate() {
-        if is_user(*flags) || setns((*fd, *flags)).is_err() {
-            later |= 1 << index;
-        }
-    }
-    for of_users in [true, false] {
-        for (index, (fd, flags)) in namespaces.iter().enumerate() {
-            if later & 1 << index != 0 && is_user(*flags) == of_users {
-                setns((*fd, *flags))?;
-            }
-        }
+    for (fd, flags) in namespaces {
+        act(linux::SYS_setns, [*fd as usize, *flags as usize, 0, 0, 0])?;
     }
     Ok(())
 }
