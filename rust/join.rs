@@ -69,18 +69,20 @@ impl fmt::Display for Join {
         match target {
             Target::Process(pid) => write!(f, "process {pid}: {kinds}"),
             Target::Path(path) => path.display().fmt(f),
-            Target::Fd(_) if is_one(*kinds) => write!(f, "a descriptor of {kinds}"),
-            Target::Fd(_) if kinds.is_empty() => f.write_str("a descriptor"),
-            Target::Fd(_) => write!(f, "a pidfd: {kinds}"),
-            Target::Number(fd) if kinds.is_empty() || is_one(*kinds) => write!(f, "fd {fd}"),
-            Target::Number(fd) => write!(f, "fd {fd}: {kinds}"),
+            Target::Fd(fd) => descriptor(f, fd.as_raw_fd(), *kinds),
+            Target::Number(fd) => descriptor(f, *fd, *kinds),
             Target::Init => write!(f, "pid 1: {kinds}"),
         }
     }
 }
 
-fn is_one(kinds: Kinds) -> bool {
-    kinds.iter().count() == 1
+/// A namespace's or, where several kinds are meant, a pidfd.
+fn descriptor(f: &mut fmt::Formatter<'_>, fd: RawFd, kinds: Kinds) -> fmt::Result {
+    write!(f, "fd {fd}")?;
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    write!(f, ": {kinds}")
 }
 
 /// Several, as a step names them.
