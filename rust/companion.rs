@@ -126,6 +126,14 @@ impl Running {
         fd::send_descriptor(self.control.as_fd(), command)
     }
 
+    /// Ends it, without waiting for it: pid 1 has ended only when all in its namespace are reaped, and some may be
+    /// children whom the caller waits for later.
+    pub fn end(self) {
+        // If it has ended already, all the better.
+        let _ = self.process.kill();
+        self.detach();
+    }
+
     /// Lets it run on as long as the command does.
     pub fn detach(self) {
         drop(self.process.kill_on_drop(false));

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Cause, Error, Result};
+use crate::hold::Namespaces;
 use crate::kind::{Kind, Kinds};
 use crate::sys::nsfs::nstype;
 use crate::sys::Errno;
@@ -31,6 +32,7 @@ pub(crate) enum Target {
     Path(PathBuf),
     Fd(Arc<OwnedFd>),
     Number(RawFd),
+    Set(Namespaces),
     /// The reaper that was started before as pid 1.
     Init,
 }
@@ -44,8 +46,8 @@ impl Join {
                 let complaint = format!("join of process {pid} names no kinds");
                 return Err(Error::invalid("plan", complaint, Cause::BadArgument));
             }
-            // Its kinds are named where it is planned.
-            Target::Init => Ok(0),
+            // Their kinds are named where they come from.
+            Target::Init | Target::Set(_) => Ok(0),
             Target::Path(path) => {
                 File::open(path).map_err(Errno::from).and_then(|file| nstype(file.as_raw_fd()))
             }
@@ -71,6 +73,7 @@ impl fmt::Display for Join {
             Target::Path(path) => path.display().fmt(f),
             Target::Fd(fd) => descriptor(f, fd.as_raw_fd(), *kinds),
             Target::Number(fd) => descriptor(f, *fd, *kinds),
+            Target::Set(_) => write!(f, "what is held: {kinds}"),
             Target::Init => write!(f, "pid 1: {kinds}"),
         }
     }

@@ -8,7 +8,7 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::idmap_writer as maps;
 use crate::kind::{Kind, Kinds};
-use crate::namespace::of_process;
+use crate::namespace::{of_process, Namespace};
 use crate::plan::{Doer, MapWriter, Op, Plan, Step};
 use crate::prepare::Prepared;
 use crate::process::{reap_detached, Process};
@@ -69,6 +69,13 @@ impl Held {
         let opened = of_process::of_child(self.id(), kind.into()).and_then(of_process::only);
         let object = || format!("{kind} of process {}", self.id());
         opened.map_err(|errno| explain::open(errno).error("open", object(), errno))
+    }
+
+    /// Its namespaces that the plan has kept, and pid 1 of them; it ends itself.
+    pub(crate) fn into_namespaces(self) -> Result<(Vec<Namespace>, Option<Running>)> {
+        let Underway { kept, companion, .. } = self.underway;
+        let all = kept.into_iter().map(|(_, fd)| Namespace::from_fd(fd)).collect::<Result<_>>()?;
+        Ok((all, companion))
     }
 
     /// Lets it execute its command.

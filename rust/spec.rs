@@ -6,6 +6,7 @@ use crate::caps::Capabilities;
 use crate::cgroup::Limits;
 use crate::command::Command;
 use crate::error::Result;
+use crate::hold::Namespaces;
 use crate::idmap::IdMap;
 use crate::join::{Join, Target};
 use crate::kind::Kinds;
@@ -109,6 +110,11 @@ impl Spec {
     /// As [`Spec::join_fd`] with a descriptor of the caller's, which must be open at each start.
     pub fn join_borrowed_fd(self, fd: impl AsRawFd, kinds: impl Into<Kinds>) -> Spec {
         self.join(Target::Number(fd.as_raw_fd()), kinds.into())
+    }
+
+    /// Joins a set that is held, all of it. The spec holds it as well.
+    pub fn join_namespaces(self, set: &Namespaces) -> Spec {
+        self.join(Target::Set(set.clone()), set.kinds())
     }
 
     fn join(mut self, target: Target, kinds: Kinds) -> Spec {
@@ -335,7 +341,7 @@ impl Spec {
     /// EINVAL: options that contradict each other or stand twice, or text that cannot be meant (a NUL byte, a
     /// host name of more than 64 bytes). EPERM: ids that nobody has granted.
     pub fn plan(&self, command: &Command) -> Result<Plan> {
-        Plan::new(self, Job::Command(command), false)
+        Plan::new(self, Some(Job::Command(command)), false)
     }
 
     /// Starts a command in these namespaces. Safe from a process with any number of threads.
@@ -363,6 +369,6 @@ impl Spec {
     ///
     /// As [`Spec::spawn`], but for the command's own.
     pub fn spawn_held(&self, command: &Command) -> Result<Held> {
-        spawn::hold(Plan::new(self, Job::Command(command), true)?, &mut || true)
+        spawn::hold(Plan::new(self, Some(Job::Command(command)), true)?, &mut || true)
     }
 }

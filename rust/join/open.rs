@@ -40,6 +40,9 @@ pub fn open(
                 namespaces.into_iter().map(|(kind, fd)| (kind, keep(fd))).collect(),
             ));
         }
+        Target::Set(set) => {
+            return Ok(Found::Namespaces(set.iter().map(|one| (one.kind(), one.as_raw_fd())).collect()));
+        }
         Target::Path(path) => keep(File::open(path)?.into()),
         Target::Fd(fd) => fd.as_raw_fd(),
         Target::Number(number) => *number,

@@ -24,7 +24,8 @@ use std::path::PathBuf;
 const MOST_HAVE: usize = 16;
 
 impl Plan {
-    pub(crate) fn new(spec: &Spec, job: Job<'_>, hold: bool) -> Result<Plan> {
+    /// Without a job the process is of no use but for its namespaces, and is not let go on.
+    pub(crate) fn new(spec: &Spec, job: Option<Job<'_>>, hold: bool) -> Result<Plan> {
         let joined = spec.joins.iter().map(Join::asked_kinds).collect::<Result<Vec<_>>>()?;
         check(spec, &joined)?;
         let birth = birth(spec, job, &joined);
@@ -46,21 +47,24 @@ impl Plan {
             ops.push(Op::Await);
             ops.push(Op::Keep(spec.keep));
         }
-        settle(spec, job, &mut ops)?;
-        if spec.init || spec.kill_with_parent {
-            // Before the command runs, or it could outlive its host unseen.
-            ops.push(Op::Introduce);
+        if let Some(job) = job {
+            settle(spec, job, &mut ops)?;
+            if spec.init || spec.kill_with_parent {
+                // Before the command runs, or it could outlive its host unseen.
+                ops.push(Op::Introduce);
+            }
         }
         if hold {
             ops.push(Op::Hold);
         }
-        ops.push(match job {
-            Job::Command(command) => exec(command, hold)?,
-            Job::Function(function) => Op::Call(function),
-        });
+        match job {
+            Some(Job::Command(command)) => ops.push(exec(command, hold)?),
+            Some(Job::Function(function)) => ops.push(Op::Call(function)),
+            None => {}
+        }
         Ok(Plan {
             ops,
-            descriptors: job.command().map_or_else(Vec::new, |command| command.fds.clone()),
+            descriptors: job.and_then(Job::command).map_or_else(Vec::new, |command| command.fds.clone()),
             timeout: spec.timeout,
             cancel: spec.cancel.clone(),
             birth,

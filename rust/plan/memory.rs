@@ -10,7 +10,7 @@ use crate::sys::process::securebits;
 use crate::sys::time::exec_enters_namespace;
 
 /// Not in the caller's, where they would change that, or show it.
-pub fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
+pub fn birth(spec: &Spec, job: Option<Job<'_>>, joined: &[Kinds]) -> Birth {
     // With an id changes whether the memory may be dumped; and all that share it share a score for the day it
     // runs out.
     let changes_ids = spec.uid.is_some() || spec.gid.is_some() || spec.groups.is_some();
@@ -18,9 +18,9 @@ pub fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
     // A time namespace is joined by a whole memory or not at all.
     let joins_time = joined.iter().any(|kinds| kinds.contains(Kind::Time));
     match job {
-        Job::Function(_) => Birth::Fork,
-        Job::Command(_) if spec.own_memory => Birth::Copy,
-        Job::Command(_) if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
+        Some(Job::Function(_)) => Birth::Fork,
+        _ if spec.own_memory => Birth::Copy,
+        _ if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
             let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
             if stays_itself {
                 Birth::Apart
@@ -28,7 +28,7 @@ pub fn birth(spec: &Spec, job: Job<'_>, joined: &[Kinds]) -> Birth {
                 Birth::Copy
             }
         }
-        Job::Command(_) => Birth::Share,
+        _ => Birth::Share,
     }
 }
 

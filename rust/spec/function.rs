@@ -17,7 +17,7 @@ impl Spec {
     ///
     /// As [`Spec::spawn`], but for the command's own.
     pub fn spawn_function(&self, function: Function) -> Result<Process> {
-        spawn::spawn(Plan::new(self, Job::Function(function), false)?, &mut || true)
+        spawn::spawn(Plan::new(self, Some(Job::Function(function)), false)?, &mut || true)
     }
 
     /// As [`Spec::spawn_function`]; after each signal that this thread handles meanwhile, `go_on` is asked. It is
@@ -31,6 +31,6 @@ impl Spec {
         function: Function,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Process> {
-        spawn::spawn(Plan::new(self, Job::Function(function), false)?, go_on)
+        spawn::spawn(Plan::new(self, Some(Job::Function(function)), false)?, go_on)
     }
 }

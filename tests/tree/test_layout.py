@@ -30,6 +30,7 @@ MAY_USE = {
         "caps",
         "cgroup",
         "command",
+        "hold",
         "join",
         "plan",
         "process",
@@ -75,7 +76,8 @@ MAY_USE = {
     "namespace": WORDS | {"sys"},
     "visit": WORDS | {"explain", "namespace", "sys"},
     "power": WORDS | {"caller", "namespace", "sys"},
-    "join": WORDS | {"namespace", "power", "sys"},
+    "join": WORDS | {"hold", "namespace", "power", "sys"},
+    "hold": WORDS | {"companion", "namespace", "plan", "spawn", "spec"},
     "explain": WORDS | {"caller", "join", "namespace", "plan", "power", "spec", "sys"},
     "feature": {"kind"},
     "probe": WORDS
