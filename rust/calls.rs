@@ -96,7 +96,7 @@ fn moves_other_threads(fd: RawFd, nstype: u32) -> bool {
 /// Whether another thread has this one's root and working directory. A thread that comes into being
 /// meanwhile takes them from one that has them already, so there is no race. What cannot be asked
 /// (no /proc, no kcmp) counts as shared: that is how threads are born.
-fn shares_fs() -> bool {
+pub(crate) fn shares_fs() -> bool {
     let own = ns::gettid();
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return true };
     threads

@@ -27,6 +27,7 @@ mod caps;
 mod cgroup;
 mod command;
 mod companion;
+mod enter;
 mod errno;
 mod error;
 mod explain;

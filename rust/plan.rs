@@ -8,6 +8,7 @@ mod needs;
 mod op;
 mod settle;
 
+pub(crate) use check::check_joins;
 pub use op::{Doer, Plan, Step};
 pub(crate) use op::{MapWriter, Op, Runtime};
 pub(crate) use settle::Job;

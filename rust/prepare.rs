@@ -5,7 +5,7 @@ use crate::command::Source;
 use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
-use crate::join::{self, is_about, Joining};
+use crate::join::{self, is_about, Joining, Whose};
 use crate::kind::Kind;
 use crate::plan::{Op, Plan, Runtime};
 use crate::sys::start::Wiring;
@@ -40,7 +40,7 @@ impl Prepared {
     pub fn new(plan: Plan, companion: Option<&Running>, terminal: RawFd) -> Result<Prepared> {
         let Joining { calls: joins, mut opened } = match plan.joins() {
             [] => Joining::default(),
-            joins => join::order(joins, companion.and_then(Running::pidfd))?,
+            joins => join::order(joins, companion.and_then(Running::pidfd), Whose::Childrens)?,
         };
         let (copies, moves) = place(&plan.descriptors)?;
         opened.extend(copies);

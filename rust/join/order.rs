@@ -19,12 +19,21 @@ pub(crate) struct Joining {
     pub opened: Vec<OwnedFd>,
 }
 
-/// Opens what is to be joined, leaves out where the caller's children are anyway, and finds an order.
+/// Who joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The calling thread.
+    Callers,
+    /// A child of it.
+    Childrens,
+}
+
+/// Opens what is to be joined, leaves out in what whoever joins is anyway, and finds an order.
 ///
 /// A namespace is joined with power over the user namespace that owns it and over the one that the process is in by
 /// then. So what belongs further out is joined before a user namespace and what belongs to that after it; and where
 /// something belongs to one in between, that is joined on the way.
-pub(crate) fn order(joins: &[Join], pid_1: Option<BorrowedFd<'_>>) -> Result<Joining> {
+pub(crate) fn order(joins: &[Join], pid_1: Option<BorrowedFd<'_>>, whose: Whose) -> Result<Joining> {
     let mut joining = Joining::default();
     let mut found = Vec::with_capacity(joins.len());
     for join in joins {
@@ -37,11 +46,11 @@ pub(crate) fn order(joins: &[Join], pid_1: Option<BorrowedFd<'_>>) -> Result<Joi
         return Ok(joining);
     }
     let power = Power::here()?;
-    if power.is_total() {
+    if whose == Whose::Childrens && power.is_total() {
         joining.calls = as_they_come(&power, &found)?;
         return Ok(joining);
     }
-    let wanted = others(&found)?;
+    let wanted = others(&found, whose)?;
     let opened = if let Some(pidfd) = at_once(&power, &wanted) {
         joining.calls.push((pidfd, wanted.iter().fold(0, |bits, one| bits | one.kind().flag())));
         Vec::new()
@@ -97,8 +106,8 @@ fn as_they_come(power: &Power, found: &[(&Join, Found)]) -> Result<Vec<(RawFd, u
     Ok(calls)
 }
 
-/// Those in which the caller's children are not anyway.
-fn others<'a>(found: &[(&'a Join, Found)]) -> Result<Vec<Wanted<'a>>> {
+/// Those in which the caller, or a child of it, is not anyway.
+fn others<'a>(found: &[(&'a Join, Found)], whose: Whose) -> Result<Vec<Wanted<'a>>> {
     let mut wanted: Vec<Wanted<'a>> = Vec::new();
     for (join, found) in found {
         let all = match found {
@@ -114,20 +123,26 @@ fn others<'a>(found: &[(&'a Join, Found)]) -> Result<Vec<Wanted<'a>>> {
                 .map(|(_, fd)| Ok(Wanted { namespace: Namespace::from_borrowed_fd(*fd)?, join, pidfd: None }))
                 .collect::<Result<Vec<_>>>()?,
         };
-        wanted.extend(all.into_iter().filter(|one| !is_childrens(&one.namespace)));
+        wanted.extend(all.into_iter().filter(|one| !is_in(&one.namespace, whose)));
     }
     Ok(wanted)
 }
 
-/// Whether a child of the calling thread is in it.
-fn is_childrens(namespace: &Namespace) -> bool {
-    let link = match namespace.kind() {
-        Kind::Pid => "pid_for_children",
-        Kind::Time => "time_for_children",
-        kind => kind.name(),
-    };
+/// Whether whoever joins is in it.
+fn is_in(namespace: &Namespace, whose: Whose) -> bool {
     // Where the link leads nowhere there is no child yet.
-    Namespace::open(format!("/proc/thread-self/ns/{link}")).is_ok_and(|childrens| childrens == *namespace)
+    Namespace::open(link(namespace.kind(), whose)).is_ok_and(|own| own == *namespace)
+}
+
+/// The link that leads to where the calling thread is, or a child of it will be. It never changes its own pid
+/// namespace, so that for this kind both are the children's.
+pub(crate) fn link(kind: Kind, whose: Whose) -> String {
+    let name = match (kind, whose) {
+        (Kind::Pid, _) => "pid_for_children",
+        (Kind::Time, Whose::Childrens) => "time_for_children",
+        _ => kind.name(),
+    };
+    format!("/proc/thread-self/ns/{name}")
 }
 
 /// The pidfd by which all can be joined with the power that the caller has now: the kernel asks for no other then.

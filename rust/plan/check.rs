@@ -3,6 +3,7 @@
 
 use crate::cgroup::Limits;
 use crate::error::{Cause, Error, Result};
+use crate::join::Join;
 use crate::kind::{Kind, Kinds};
 use crate::spec::{Offset, Spec};
 use crate::terminal::Terminal;
@@ -85,6 +86,70 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
         return refuse("a soft limit is above its hard limit".into());
     }
     Ok(())
+}
+
+/// The joins of a spec that has nothing else, each with its kinds.
+pub(crate) fn check_joins(spec: &Spec) -> Result<Vec<Join>> {
+    let kinds = spec.joins.iter().map(Join::asked_kinds).collect::<Result<Vec<_>>>()?;
+    check(spec, &kinds)?;
+    if !has_joins_only(spec) {
+        let complaint = "who enters stays what it is otherwise: the spec has options that are no joins";
+        return Err(Error::invalid("enter", complaint, Cause::BadArgument));
+    }
+    if spec.joins.is_empty() {
+        return Err(Error::invalid("enter", "the spec joins nothing", Cause::BadArgument));
+    }
+    let joins = spec.joins.iter().zip(kinds);
+    Ok(joins.map(|(join, kinds)| Join { target: join.target.clone(), kinds }).collect())
+}
+
+/// Each option at its default but one.
+fn has_joins_only(spec: &Spec) -> bool {
+    let Spec {
+        joins: _,
+        unshare,
+        maps,
+        hostname,
+        domainname,
+        monotonic,
+        boottime,
+        proc,
+        loopback_down,
+        cwd,
+        umask,
+        uid,
+        gid,
+        groups,
+        new_session,
+        process_group,
+        controlling_terminal,
+        rlimits,
+        oom_score_adj,
+        cgroups,
+        limits,
+        capabilities,
+        no_new_privs,
+        terminal,
+        init,
+        kill_with_parent,
+        keep,
+        timeout,
+        cancel,
+        own_memory,
+    } = spec;
+    let switches = [proc, loopback_down, new_session, no_new_privs, init, kill_with_parent, own_memory];
+    let of_namespaces = unshare.is_empty()
+        && maps.is_empty()
+        && (hostname, domainname, monotonic, boottime) == (&None, &None, &None, &None);
+    let of_process = cwd.is_none()
+        && (umask, uid, gid, groups, capabilities) == (&None, &None, &None, &None, &None)
+        && (process_group, controlling_terminal, oom_score_adj) == (&None, &None, &None)
+        && rlimits.is_empty()
+        && cgroups.is_empty()
+        && *limits == Limits::default()
+        && *terminal == Terminal::default();
+    let of_start = keep.is_empty() && timeout.is_none() && cancel.is_none();
+    !switches.into_iter().any(|switch| *switch) && of_namespaces && of_process && of_start
 }
 
 fn needs(spec: &Spec, asked: bool, option: &str, kinds: Kinds) -> Result<()> {

@@ -46,6 +46,12 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     Ok((one, other))
 }
 
+/// fchdir(2).
+pub fn chdir(directory: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: one number.
+    Errno::check(unsafe { libc::fchdir(directory.as_raw_fd()) }).map(drop)
+}
+
 /// socket(2), close-on-exec.
 pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd> {
     // SAFETY: numbers only.

@@ -75,6 +75,7 @@ MAY_USE = {
     "process": WORDS | {"namespace", "status", "sys"},
     "namespace": WORDS | {"sys"},
     "visit": WORDS | {"explain", "namespace", "sys"},
+    "enter": WORDS | {"calls", "explain", "join", "namespace", "plan", "spec", "sys"},
     "power": WORDS | {"caller", "namespace", "sys"},
     "join": WORDS | {"hold", "namespace", "power", "sys"},
     "hold": WORDS | {"companion", "namespace", "plan", "spawn", "spec"},
