@@ -11,6 +11,10 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::{panic, thread};
 
+mod whereabouts;
+
+pub use whereabouts::Whereabouts;
+
 /// Kinds in which one thread of many can be alone, and which it can leave again.
 const OF_A_THREAD: [Kind; 4] = [Kind::Uts, Kind::Ipc, Kind::Net, Kind::Cgroup];
 
@@ -131,8 +135,11 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::visit`], and socket(2)'s.
+    /// As [`Namespace::visit`], and socket(2)'s; EINVAL: this is no net namespace.
     pub fn socket(&self, domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+        if self.kind() != Kind::Net {
+            return Err(Error::invalid("socket", self.to_string(), Cause::NotNetNamespace));
+        }
         let made = {
             let _visit = self.visit()?;
             fd::socket(domain, kind, protocol)

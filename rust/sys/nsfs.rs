@@ -141,6 +141,25 @@ pub fn identity(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
     Ok((status.st_dev, status.st_ino))
 }
 
+/// fstatat(2): as [`identity`], of a link below a `/proc/…/ns`.
+pub fn identity_of_link(directory: BorrowedFd<'_>, kind: Kind) -> Result<(u64, u64)> {
+    let link = match kind {
+        Kind::Mnt => c"mnt",
+        Kind::Uts => c"uts",
+        Kind::Ipc => c"ipc",
+        Kind::Pid => c"pid",
+        Kind::Net => c"net",
+        Kind::User => c"user",
+        Kind::Cgroup => c"cgroup",
+        Kind::Time => c"time",
+    };
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: a C string, and room for what the call writes.
+    Errno::check(unsafe { libc::fstatat(directory.as_raw_fd(), link.as_ptr(), &raw mut status, 0) })?;
+    Ok((status.st_dev, status.st_ino))
+}
+
 /// `struct file_handle` with room for a namespace's.
 #[repr(C)]
 struct FileHandle {
