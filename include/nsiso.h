@@ -944,6 +944,72 @@ int nsiso_ns_restore(const void *saved,
                      struct nsiso_error **reterr);
 
 /**
+ * Opens where the calling thread comes back to from nsiso_ns_visit: its own namespace of this kind, after
+ * the way back was tried.
+ *
+ * kind: NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET or NSISO_NEWCGROUP.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, for any number of visits by this thread;
+ * or: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace and in that which owns the namespace: who
+ * leaves it could not come back; -EINVAL another kind; -ENOENT no /proc; -EMFILE. MT-Safe.
+ */
+int nsiso_ns_home(nsiso_kinds kind,
+                  struct nsiso_error **reterr);
+
+/**
+ * Calls a function in a namespace: uts, ipc, net and cgroup on the calling thread, which is there
+ * meanwhile and back afterwards; mnt on a thread of its own, which has a root and working directory of its
+ * own there, gets no signals, and ends before this returns.
+ *
+ * fd: the namespace's descriptor.
+ * kind: its kind, one NSISO_NEW* bit.
+ * home: what nsiso_ns_home has given to this thread: then a visit allocates nothing and opens nothing. Or
+ * -1: the way back is opened and tried each time. For mnt -1, for nobody has to come back.
+ * func: called as func(arg). It must return: neither longjmp nor pthread_exit nor an exception may lead out
+ * of it. It may visit others.
+ * arg: passed to func as it is.
+ * ret_result: what func returned; NULL if not wanted. Written on success, as func was called then and only
+ * then.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or, with the thread where it was: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace
+ * and in those which own this namespace and that which the thread comes from; for mnt also no CAP_SYS_CHROOT in
+ * the caller's own; -EINVAL a kind other than these five (see nsiso_spawn_function), kind or home does not
+ * fit fd, a NULL or an unknown flag; -EBADF a descriptor is closed; -EMFILE; -EAGAIN for mnt, there can be
+ * no more threads; -ENOMEM.
+ *
+ * If the way back is refused (func gave up its capabilities, or installed a filter), this does not return:
+ * what else would run on this thread would be in the wrong namespace without knowing. MT-Safe; other threads
+ * stay where they are. See setns(2).
+ */
+int nsiso_ns_visit(int fd,
+                   nsiso_kinds kind,
+                   int home,
+                   int (*func)(void *arg),
+                   void *arg,
+                   int *ret_result,
+                   uint32_t flags,
+                   struct nsiso_error **reterr);
+
+/**
+ * Makes a socket in a net namespace, for use where the caller is.
+ *
+ * fd: the net namespace's descriptor.
+ * domain, type, protocol: as socket(2) takes them; the socket is close-on-exec in any case.
+ * reterr: see the top of this file.
+ *
+ * Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
+ * what socket(2) brings; -EINVAL also when fd is no net namespace's. MT-Safe.
+ */
+int nsiso_ns_socket(int fd,
+                    int domain,
+                    int type,
+                    int protocol,
+                    struct nsiso_error **reterr);
+
+/**
  * Makes the plan of a start, and does nothing of it. The same is done first by nsiso_spawn and
  * nsiso_spawn_held, which refuse with the same words.
  *
@@ -1819,72 +1885,6 @@ int nsiso_spec_own_memory(struct nsiso_spec *spec,
  * The library's version at run time, for instance "0.1.0". The string lives for ever. Cannot fail.
  */
 const char *nsiso_version(void);
-
-/**
- * Opens where the calling thread comes back to from nsiso_ns_visit: its own namespace of this kind, after
- * the way back was tried.
- *
- * kind: NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET or NSISO_NEWCGROUP.
- * reterr: see the top of this file.
- *
- * Returns a descriptor, close-on-exec, which the caller closes, for any number of visits by this thread;
- * or: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace and in that which owns the namespace: who
- * leaves it could not come back; -EINVAL another kind; -ENOENT no /proc; -EMFILE. MT-Safe.
- */
-int nsiso_ns_home(nsiso_kinds kind,
-                  struct nsiso_error **reterr);
-
-/**
- * Calls a function in a namespace: uts, ipc, net and cgroup on the calling thread, which is there
- * meanwhile and back afterwards; mnt on a thread of its own, which has a root and working directory of its
- * own there, gets no signals, and ends before this returns.
- *
- * fd: the namespace's descriptor.
- * kind: its kind, one NSISO_NEW* bit.
- * home: what nsiso_ns_home has given to this thread: then a visit allocates nothing and opens nothing. Or
- * -1: the way back is opened and tried each time. For mnt -1, for nobody has to come back.
- * func: called as func(arg). It must return: neither longjmp nor pthread_exit nor an exception may lead out
- * of it. It may visit others.
- * arg: passed to func as it is.
- * ret_result: what func returned; NULL if not wanted. Written on success, as func was called then and only
- * then.
- * flags: 0.
- * reterr: see the top of this file.
- *
- * Returns 0, or, with the thread where it was: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace
- * and in those which own this namespace and that which the thread comes from; for mnt also no CAP_SYS_CHROOT in
- * the caller's own; -EINVAL a kind other than these five (see nsiso_spawn_function), kind or home does not
- * fit fd, a NULL or an unknown flag; -EBADF a descriptor is closed; -EMFILE; -EAGAIN for mnt, there can be
- * no more threads; -ENOMEM.
- *
- * If the way back is refused (func gave up its capabilities, or installed a filter), this does not return:
- * what else would run on this thread would be in the wrong namespace without knowing. MT-Safe; other threads
- * stay where they are. See setns(2).
- */
-int nsiso_ns_visit(int fd,
-                   nsiso_kinds kind,
-                   int home,
-                   int (*func)(void *arg),
-                   void *arg,
-                   int *ret_result,
-                   uint32_t flags,
-                   struct nsiso_error **reterr);
-
-/**
- * Makes a socket in a net namespace, for use where the caller is.
- *
- * fd: the net namespace's descriptor.
- * domain, type, protocol: as socket(2) takes them; the socket is close-on-exec in any case.
- * reterr: see the top of this file.
- *
- * Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
- * what socket(2) brings. MT-Safe.
- */
-int nsiso_ns_socket(int fd,
-                    int domain,
-                    int type,
-                    int protocol,
-                    struct nsiso_error **reterr);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -18,4 +18,3 @@ mod probe;
 mod process;
 mod spec;
 pub mod version;
-mod visit;

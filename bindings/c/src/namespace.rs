@@ -7,6 +7,8 @@ use libc::{c_char, c_int, c_void, pid_t};
 use nsiso_core::{Cause, Error, Namespace, Result};
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
+mod visit;
+
 /// Bytes of a saved namespace: see nsiso_ns_save.
 pub const NSISO_NS_SAVED: usize = 36;
 
@@ -314,7 +316,7 @@ pub unsafe extern "C" fn nsiso_ns_restore(
 }
 
 /// The caller's number of a descriptor, for the length of a call.
-pub fn lent<'a>(step: &str, name: &str, fd: c_int) -> Result<BorrowedFd<'a>> {
+fn lent<'a>(step: &str, name: &str, fd: c_int) -> Result<BorrowedFd<'a>> {
     if fd < 0 {
         return Err(Error::of_caller(step, &format!("{name} {fd}"), libc::EBADF, Cause::BadDescriptor));
     }
@@ -323,7 +325,7 @@ pub fn lent<'a>(step: &str, name: &str, fd: c_int) -> Result<BorrowedFd<'a>> {
 }
 
 /// The caller's from now on.
-pub fn handed_over(namespace: Namespace) -> c_int {
+fn handed_over(namespace: Namespace) -> c_int {
     OwnedFd::from(namespace).into_raw_fd()
 }
 

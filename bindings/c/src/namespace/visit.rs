@@ -1,9 +1,9 @@
 //! nsiso_ns_visit: how a function is called in a namespace, and a socket is made in one.
 
+use super::{handed_over, lent};
 use crate::boundary::{bad_argument, call, no_flags, one_kind};
 use crate::error::nsiso_error;
 use crate::kind::nsiso_kinds;
-use crate::namespace::{handed_over, lent};
 use libc::{c_int, c_void};
 use nsiso_core::{Cause, Error, Home, Kind, Namespace, Result, Visit};
 use std::os::fd::{AsFd, IntoRawFd};
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn nsiso_ns_visit(
 /// reterr: see the top of this file.
 ///
 /// Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
-/// what socket(2) brings. MT-Safe.
+/// what socket(2) brings; -EINVAL also when fd is no net namespace's. MT-Safe.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_ns_socket(
     fd: c_int,
@@ -105,13 +105,8 @@ pub unsafe extern "C" fn nsiso_ns_socket(
     protocol: c_int,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
-    let body = || {
-        let namespace = Namespace::from_borrowed_fd(fd)?;
-        if namespace.kind() != Kind::Net {
-            return Err(wrong_kind("nsiso_ns_socket", fd, Kind::Net));
-        }
-        namespace.socket(domain, r#type, protocol).map(IntoRawFd::into_raw_fd)
-    };
+    let body =
+        || Namespace::from_borrowed_fd(fd)?.socket(domain, r#type, protocol).map(IntoRawFd::into_raw_fd);
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -123,13 +118,10 @@ fn apart(fd: c_int, home: c_int, work: Work) -> Result<c_int> {
     }
     let namespace = Namespace::from_borrowed_fd(fd)?;
     if namespace.kind() != Kind::Mnt {
-        return Err(wrong_kind("nsiso_ns_visit", fd, Kind::Mnt));
+        let object = format!("mnt of fd {fd}");
+        return Err(Error::of_caller("nsiso_ns_visit", &object, libc::EINVAL, Cause::WrongDescriptor));
     }
     namespace.visit_with(|| work.perform())
-}
-
-fn wrong_kind(step: &str, fd: c_int, kind: Kind) -> Error {
-    Error::of_caller(step, &format!("{kind} of fd {fd}"), libc::EINVAL, Cause::WrongDescriptor)
 }
 
 /// What the caller wants done.
