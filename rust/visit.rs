@@ -9,11 +9,12 @@ use crate::sys::signals::Blocked;
 use crate::sys::{fd, ns, nsfs, Errno};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::{panic, thread};
 
-mod whereabouts;
+mod homes;
 
-pub use whereabouts::Whereabouts;
+pub use homes::Homes;
 
 /// Kinds in which one thread of many can be alone, and which it can leave again.
 const OF_A_THREAD: [Kind; 4] = [Kind::Uts, Kind::Ipc, Kind::Net, Kind::Cgroup];
@@ -46,6 +47,7 @@ pub struct Home {
 #[derive(Debug)]
 enum Back<'a> {
     Opened(Home),
+    Kept(Rc<Home>),
     Given(BorrowedFd<'a>),
 }
 
@@ -171,6 +173,7 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let back = match &self.back {
             Back::Opened(home) => home.namespace.as_raw_fd(),
+            Back::Kept(home) => home.namespace.as_raw_fd(),
             Back::Given(fd) => fd.as_raw_fd(),
         };
         // ENOMEM passes; nothing else does.

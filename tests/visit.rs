@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 use nsiso::raw::Function;
-use nsiso::{Cause, Command, Home, Kind, Kinds, Namespace, Process, Spec, Visit, Whereabouts};
+use nsiso::{Cause, Command, Home, Homes, Kind, Kinds, Namespace, Process, Spec, Visit};
 use std::any::type_name;
 use std::ffi::{c_int, c_void};
 use std::os::fd::AsFd;
@@ -103,18 +103,43 @@ fn one_home_serves_many_visits_of_its_kind() {
 }
 
 #[test]
-fn whereabouts_follow_the_thread() {
+fn homes_are_kept_as_long_as_the_thread_is_there() {
     apart(|| {
-        let process = sleeper(Kind::Net);
-        let [there, own] =
-            [Namespace::of(process.id(), Kind::Net).unwrap(), Namespace::current(Kind::Net).unwrap()];
-        let whereabouts = Whereabouts::of_thread().unwrap();
-        assert_eq!((whereabouts.are_in(&own), whereabouts.are_in(&there)), (true, false));
-        nsiso::setns(there.as_fd(), Kind::Net.flag()).unwrap();
-        assert_eq!((whereabouts.are_in(&own), whereabouts.are_in(&there)), (false, true));
-        nsiso::setns(own.as_fd(), Kind::Net.flag()).unwrap();
-        assert!(whereabouts.are_in(&own));
+        let processes = [sleeper(Kind::Net), sleeper(Kind::Net)];
+        let [first, second] = [0, 1].map(|n: usize| Namespace::of(processes[n].id(), Kind::Net).unwrap());
+        let [one, two] = [0, 1].map(|n: usize| link(&processes[n].id().to_string(), Kind::Net));
+        let homes = Homes::of_thread().unwrap();
+        let before = here(Kind::Net);
+        drop(first.visit().unwrap());
+        drop(homes.visit(&first).unwrap());
+        let fds = descriptors();
+        for _ in 0..100 {
+            let outer = homes.visit(&first).unwrap();
+            assert_eq!((here(Kind::Net), descriptors()), (one.clone(), fds));
+            let inner = homes.visit(&second).unwrap();
+            assert_eq!((here(Kind::Net), descriptors()), (two.clone(), fds + 1));
+            drop(inner);
+            assert_eq!(here(Kind::Net), one);
+            drop(outer);
+            assert_eq!(here(Kind::Net), before);
+            // Whoever moves the thread meanwhile finds it where it was.
+            nsiso::setns(second.as_fd(), Kind::Net.flag()).unwrap();
+            drop(homes.visit(&first).unwrap());
+            assert_eq!(here(Kind::Net), two);
+            nsiso::setns(homes_own(&before).as_fd(), Kind::Net.flag()).unwrap();
+            drop(homes.visit(&first).unwrap());
+            assert_eq!((here(Kind::Net), descriptors()), (before.clone(), fds));
+        }
+        let pid = Namespace::current(Kind::Pid).unwrap();
+        assert_eq!(homes.visit(&pid).unwrap_err().cause(), Cause::NotForAThread);
     });
+}
+
+/// That of the main thread, which stays where it is.
+fn homes_own(expected: &Path) -> Namespace {
+    let own = Namespace::open(format!("/proc/{}/ns/net", main_thread())).unwrap();
+    assert_eq!(own.to_string(), expected.to_str().unwrap());
+    own
 }
 
 #[test]
@@ -137,22 +162,44 @@ unsafe extern "C" fn cannot_come_back(_: *mut c_void) -> c_int {
     // Owned by the user namespace of this process, so that it could go there.
     let process = sleeper(Kind::Net);
     let there = Namespace::of(process.id(), Kind::Net).unwrap();
-    let is_refused = [there.visit().err(), there.visit_with(|| ()).err(), there.socket(2, 1, 0).err()]
-        .iter()
-        .all(|refused| refused.as_ref().is_some_and(|refused| refused.errno() == libc::EPERM));
+    let homes = Homes::of_thread().unwrap();
+    let refusals = [
+        there.visit().err(),
+        there.visit_with(|| ()).err(),
+        there.socket(2, 1, 0).err(),
+        homes.visit(&there).err(),
+    ];
+    let is_refused =
+        refusals.iter().all(|refused| refused.as_ref().is_some_and(|refused| refused.errno() == libc::EPERM));
     let stayed = here(Kind::Net) == before;
     nsiso::setns(there.as_fd(), Kind::Net.flag()).unwrap();
     let could_go = here(Kind::Net) != before;
     42 * c_int::from(is_refused && stayed && could_go)
 }
 
+unsafe extern "C" fn cannot_come_back_any_more(_: *mut c_void) -> c_int {
+    let homes = Homes::of_thread().unwrap();
+    let before = sleeper(Kind::Net);
+    drop(homes.visit(&Namespace::of(before.id(), Kind::Net).unwrap()).unwrap());
+    let own = here(Kind::Net);
+    // SAFETY: no descriptors are unshared.
+    unsafe { nsiso::raw::unshare(libc::CLONE_NEWUSER) }.unwrap();
+    let after = sleeper(Kind::Net);
+    let refused = homes.visit(&Namespace::of(after.id(), Kind::Net).unwrap()).unwrap_err();
+    42 * c_int::from(refused.errno() == libc::EPERM && here(Kind::Net) == own)
+}
+
 #[test]
 fn nobody_goes_where_there_is_no_way_back() {
     apart(|| {
-        // SAFETY: the process that it runs in is a copy, made with libc's handlers; it is single-threaded.
-        let function = unsafe { Function::new(cannot_come_back, std::ptr::null_mut()) };
-        let process = Spec::new().unshare(Kind::User).map_root().spawn_function(function).unwrap();
-        assert_eq!(process.wait().unwrap().code(), Some(42));
+        let ends_with = |spec: Spec, body| {
+            // SAFETY: the process that it runs in is a copy, made with libc's handlers; it is single-threaded.
+            let function = unsafe { Function::new(body, std::ptr::null_mut()) };
+            spec.spawn_function(function).unwrap().wait().unwrap().code()
+        };
+        let user = Spec::new().unshare(Kind::User).map_root();
+        assert_eq!(ends_with(user, cannot_come_back), Some(42));
+        assert_eq!(ends_with(Spec::new(), cannot_come_back_any_more), Some(42));
     });
 }
 
