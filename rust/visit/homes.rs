@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
 
-/// The homes of the calling thread, kept open: a visit asks whether the thread is still at one and tries the way
-/// back, but opens it only if somebody has moved the thread. They stay that thread's: in a forked copy of
+/// The homes of the calling thread, kept open: a visit asks whether the thread is still at one and whether the way
+/// back is, but opens it only if somebody has moved the thread. They stay that thread's: in a forked copy of
 /// the process new ones are needed.
 #[derive(Debug)]
 pub struct Homes {
@@ -44,20 +44,24 @@ impl Homes {
     /// As there.
     pub fn visit(&self, namespace: &Namespace) -> Result<Visit<'static>> {
         let kind = visited_by_a_thread(namespace.kind(), || namespace.to_string())?;
-        let back = Back::Kept(self.home(kind)?);
+        let back = Back::Kept(self.home(kind, namespace)?);
         go(namespace.as_raw_fd(), kind)?;
         Ok(Visit { back, kind, thread: PhantomData })
     }
 
-    fn home(&self, kind: Kind) -> Result<Rc<Home>> {
+    /// That to which the thread can come back from there.
+    fn home(&self, kind: Kind, there: &Namespace) -> Result<Rc<Home>> {
         let mut kept = self.kept.borrow_mut();
         let here = nsfs::identity_of_link(self.links.as_fd(), kind).ok();
         let is_here = |home: &&Rc<Home>| {
             home.namespace.kind() == kind && here == Some((home.namespace.device(), home.namespace.inode()))
         };
         if let Some(home) = kept.iter().find(is_here) {
-            // It may have become another's since: of the user namespace that the thread has left.
-            go(home.namespace.as_raw_fd(), kind)?;
+            // The thread may have left its user namespace since, or have given up capabilities. Where both have one
+            // owner, who may go may come back.
+            if !there.has_owner_of(&home.namespace) {
+                go(home.namespace.as_raw_fd(), kind)?;
+            }
             return Ok(Rc::clone(home));
         }
         let home = Rc::new(Home::of_thread(kind)?);
