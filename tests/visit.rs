@@ -108,7 +108,7 @@ fn homes_are_kept_as_long_as_the_thread_is_there() {
         let processes = [sleeper(Kind::Net), sleeper(Kind::Net)];
         let [first, second] = [0, 1].map(|n: usize| Namespace::of(processes[n].id(), Kind::Net).unwrap());
         let [one, two] = [0, 1].map(|n: usize| link(&processes[n].id().to_string(), Kind::Net));
-        let homes = Homes::of_thread().unwrap();
+        let homes = Homes::of_thread();
         let before = here(Kind::Net);
         drop(first.visit().unwrap());
         drop(homes.visit(&first).unwrap());
@@ -162,7 +162,7 @@ unsafe extern "C" fn cannot_come_back(_: *mut c_void) -> c_int {
     // Owned by the user namespace of this process, so that it could go there.
     let process = sleeper(Kind::Net);
     let there = Namespace::of(process.id(), Kind::Net).unwrap();
-    let homes = Homes::of_thread().unwrap();
+    let homes = Homes::of_thread();
     let refusals = [
         there.visit().err(),
         there.visit_with(|| ()).err(),
@@ -178,7 +178,7 @@ unsafe extern "C" fn cannot_come_back(_: *mut c_void) -> c_int {
 }
 
 unsafe extern "C" fn cannot_come_back_any_more(_: *mut c_void) -> c_int {
-    let homes = Homes::of_thread().unwrap();
+    let homes = Homes::of_thread();
     let before = sleeper(Kind::Net);
     drop(homes.visit(&Namespace::of(before.id(), Kind::Net).unwrap()).unwrap());
     let own = here(Kind::Net);

@@ -16,25 +16,17 @@ use std::rc::Rc;
 /// The homes of the calling thread, kept open: a visit asks whether the thread is still at one and whether the way
 /// back is, but opens it only if somebody has moved the thread. They stay that thread's: in a forked copy of
 /// the process new ones are needed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Homes {
-    links: OwnedFd,
+    /// Where the thread is by now, by kind.
+    links: RefCell<Vec<(Kind, OwnedFd)>>,
     kept: RefCell<Vec<Rc<Home>>>,
 }
 
 impl Homes {
     /// None yet, of the calling thread.
-    ///
-    /// # Errors
-    ///
-    /// ENOENT: /proc is not mounted. EMFILE.
-    pub fn of_thread() -> Result<Homes> {
-        const LINKS: &str = "/proc/thread-self/ns";
-        let mut options = File::options();
-        let options = options.read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY);
-        let links = options.open(LINKS);
-        let links = links.map_err(|source| Error::new("open", LINKS, Errno::from(source), Cause::Unknown))?;
-        Ok(Homes { links: links.into(), kept: RefCell::default() })
+    pub fn of_thread() -> Homes {
+        Homes::default()
     }
 
     /// As [`Namespace::visit`].
@@ -51,11 +43,10 @@ impl Homes {
 
     /// That to which the thread can come back from there.
     fn home(&self, kind: Kind, there: &Namespace) -> Result<Rc<Home>> {
+        let here = self.here(kind)?;
         let mut kept = self.kept.borrow_mut();
-        let here = nsfs::identity_of_link(self.links.as_fd(), kind).ok();
-        let is_here = |home: &&Rc<Home>| {
-            home.namespace.kind() == kind && here == Some((home.namespace.device(), home.namespace.inode()))
-        };
+        // All of them are held, so that no inode can have gone to another.
+        let is_here = |home: &&Rc<Home>| home.namespace.kind() == kind && here == home.namespace.inode();
         if let Some(home) = kept.iter().find(is_here) {
             // The thread may have left its user namespace since, or have given up capabilities. Where both have one
             // owner, who may go may come back.
@@ -68,5 +59,21 @@ impl Homes {
         kept.retain(|other| other.namespace.kind() != kind || Rc::strong_count(other) > 1);
         kept.push(Rc::clone(&home));
         Ok(home)
+    }
+
+    /// The inode of the namespace that the thread is in.
+    fn here(&self, kind: Kind) -> Result<u64> {
+        let mut links = self.links.borrow_mut();
+        let path = || format!("/proc/thread-self/ns/{kind}");
+        let failed = |errno: Errno| Error::new("open", path(), errno, Cause::Unknown);
+        if let Some((_, link)) = links.iter().find(|(of, _)| *of == kind) {
+            return nsfs::inode_of_link(link.as_fd()).map_err(failed);
+        }
+        let mut options = File::options();
+        let opened = options.read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path());
+        let link = OwnedFd::from(opened.map_err(|source| failed(source.into()))?);
+        let inode = nsfs::inode_of_link(link.as_fd()).map_err(failed)?;
+        links.push((kind, link));
+        Ok(inode)
     }
 }

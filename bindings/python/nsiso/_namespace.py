@@ -121,7 +121,7 @@ class Namespace:
         return cls._of_core(_nsiso.Namespace.of_socket(descriptor(socket)))
 
     @classmethod
-    def restore(cls, saved: bytes) -> "Self":
+    def restore(cls, saved: Union[bytes, bytearray, memoryview]) -> "Self":
         """Open a namespace that :meth:`save` has written down: that one or none.
 
         That holds also after its inode has gone to another, and after the machine has started anew.
@@ -130,7 +130,7 @@ class Namespace:
             it (the kernel does not tell which; one's own needs no privilege); EINVAL, other bytes than those
             of :meth:`save`; EOPNOTSUPP before Linux 6.18.
         """
-        return cls._of_core(_nsiso.Namespace.restore(saved))
+        return cls._of_core(_nsiso.Namespace.restore(memoryview(saved).tobytes()))
 
     @property
     def kind(self) -> Kind:
@@ -234,8 +234,7 @@ class Namespace:
 
         Other threads stay where they are, and what the body opens stays in the namespace: a socket, for
         instance. Visits may be nested; each ends on the thread where it began, and the one begun last ends
-        first: else ``RuntimeError``, and the visit goes on. What this gives may be entered again, also while it
-        is.
+        first: else ``RuntimeError``, and the visit goes on. What this gives may be entered more than once.
 
         :raises ValueError: another kind, see :meth:`call`.
         :raises PermissionError: (when entered) no CAP_SYS_ADMIN in the caller's own user namespace, and in

@@ -31,7 +31,8 @@ impl Namespace {
         })
     }
 
-    fn held(&self) -> PyResult<Arc<nsiso::Namespace>> {
+    /// Held by whoever is about to use it.
+    pub fn held(&self) -> PyResult<Arc<nsiso::Namespace>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.clone().ok_or_else(|| PyValueError::new_err("I/O operation on closed namespace"))
     }
@@ -166,10 +167,9 @@ impl Namespace {
     }
 
     /// For `with`, on the thread that enters it.
-    fn visit(&self) -> PyResult<Visit> {
-        let namespace = self.held()?;
-        match namespace.kind() {
-            Kind::Uts | Kind::Ipc | Kind::Net | Kind::Cgroup => Ok(Visit::of(namespace)),
+    fn visit(own: Bound<'_, Namespace>) -> PyResult<Visit> {
+        match own.get().held()?.kind() {
+            Kind::Uts | Kind::Ipc | Kind::Net | Kind::Cgroup => Ok(Visit::of(own.unbind())),
             kind => Err(PyValueError::new_err(format!(
                 "a thread cannot visit a {kind} namespace: use Namespace.call"
             ))),

@@ -1,6 +1,7 @@
 //! Visits for `with`: each thread has those that it is on in the order in which they began, and its homes.
 
 use crate::error::to_python;
+use crate::namespace::Namespace;
 use nsiso::Homes;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -9,7 +10,6 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
 
 /// The code of a coroutine, of a generator made one (`types.coroutine`), and of an asynchronous generator
 /// (`inspect.CO_*`).
@@ -41,13 +41,13 @@ impl Drop for Here {
 /// What `Namespace.visit` gives: may be entered any number of times, by many threads at once.
 #[pyclass(frozen, module = "nsiso._nsiso")]
 pub struct Visit {
-    namespace: Arc<nsiso::Namespace>,
+    namespace: Py<Namespace>,
     number: u64,
 }
 
 impl Visit {
     /// None begun yet.
-    pub fn of(namespace: Arc<nsiso::Namespace>) -> Visit {
+    pub fn of(namespace: Py<Namespace>) -> Visit {
         Visit { namespace, number: LAST.fetch_add(1, Ordering::Relaxed) }
     }
 }
@@ -60,12 +60,9 @@ impl Visit {
                 "a visit cannot stay across an await: put the body into a function, or use Namespace.call",
             ));
         }
+        let namespace = self.namespace.get().held()?;
         let begun = HERE.with_borrow_mut(|here| {
-            let homes = match here.homes.take() {
-                Some(homes) => homes,
-                None => Homes::of_thread()?,
-            };
-            let begun = here.homes.insert(homes).visit(&self.namespace)?;
+            let begun = here.homes.get_or_insert_with(Homes::of_thread).visit(&namespace)?;
             here.visits.push((self.number, begun));
             Ok(())
         });
