@@ -73,6 +73,11 @@
 #define NSISO_NS_LINK_NAME 24
 
 /**
+ * Bytes of a saved namespace: see nsiso_ns_save.
+ */
+#define NSISO_NS_SAVED 36
+
+/**
  * nsiso_probe_kind and nsiso_probe_feature: it cannot be had.
  */
 #define NSISO_PROBE_NO 0
@@ -242,6 +247,36 @@ typedef struct nsiso_ns_link {
      */
     uint64_t inode;
 } nsiso_ns_link;
+
+/**
+ * What the kernel tells of a namespace. Two are the same exactly when device and inode are equal while
+ * both are held.
+ */
+typedef struct nsiso_ns_info {
+    /**
+     * The kind.
+     */
+    nsiso_kinds kind;
+    /**
+     * Who made it, or of other kinds who made the user namespace that owns it, as the caller's own user
+     * namespace numbers them; 65534 for one that has no number there; (uint32_t)-1 where the caller may
+     * not ask, as of a namespace that is owned further out than its own.
+     */
+    uint32_t owner_uid;
+    /**
+     * Device of the nsfs file system.
+     */
+    uint64_t device;
+    /**
+     * Inode in it: the kernel gives the number to another one soon after nobody holds the namespace.
+     */
+    uint64_t inode;
+    /**
+     * Its number that is never given again before the machine starts anew; 0 where the kernel has
+     * none: before Linux 6.18, for mnt before 6.11.
+     */
+    uint64_t id;
+} nsiso_ns_info;
 
 /**
  * How a child ended, and what it has used up.
@@ -724,6 +759,255 @@ int nsiso_ns_same(pid_t a,
                   nsiso_kinds kind,
                   uint32_t flags,
                   struct nsiso_error **reterr);
+
+/**
+ * Opens the namespace that a path leads to: a link under /proc/PID/ns, a bind mount of one,
+ * /run/netns/NAME.
+ *
+ * path: what it leads to is not opened unless it is a namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, or: -EINVAL it is no namespace, or path is
+ * NULL; -ENOENT, -EACCES and others of open(2). MT-Safe. See namespaces(7).
+ */
+int nsiso_ns_open(const char *path,
+                  struct nsiso_error **reterr);
+
+/**
+ * Opens a namespace of a process or thread.
+ *
+ * pid: its number as the mounted /proc counts, 0 for the calling thread.
+ * kind: one NSISO_NEW* bit.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -ESRCH there is none, or it has ended; -EACCES the caller
+ * may not trace it; -ENOENT the kernel has no such kind, or no /proc; -EMFILE; -EINVAL a negative pid or
+ * not one kind. MT-Safe. Needs no privilege for one's own processes, CAP_SYS_PTRACE for others'.
+ */
+int nsiso_ns_of_pid(pid_t pid,
+                    nsiso_kinds kind,
+                    struct nsiso_error **reterr);
+
+/**
+ * Opens a namespace of the process behind a pidfd, whoever has its number by now.
+ *
+ * pidfd: stays the caller's.
+ * kind: one NSISO_NEW* bit.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor or -errno as nsiso_ns_of_pid does; -EBADF also for what is no pidfd. MT-Safe. First
+ * kernel: 5.3; asked without /proc since 6.11.
+ */
+int nsiso_ns_of_pidfd(int pidfd,
+                      nsiso_kinds kind,
+                      struct nsiso_error **reterr);
+
+/**
+ * Opens the net namespace that a socket was made in, of any family.
+ *
+ * socket: stays the caller's.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -EPERM no CAP_NET_ADMIN in the user namespace that owns
+ * it; -EINVAL no socket; -EBADF socket is closed; -EMFILE. MT-Safe. First kernel: 4.9.
+ */
+int nsiso_ns_of_socket(int socket,
+                       struct nsiso_error **reterr);
+
+/**
+ * Tells what a namespace is.
+ *
+ * fd: a namespace's descriptor, which stays the caller's, here and in all that follows.
+ * ret_info: written on success.
+ * size: sizeof(nsiso_ns_info) as the caller knows it; a record that grows in a later version keeps its old
+ * fields, and fields that this version does not know are set to 0.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EINVAL fd is no namespace's, a NULL, too small a size or an unknown flag; -EBADF fd is
+ * closed, or was opened with O_PATH; -EMFILE. MT-Safe. First kernel: 4.11. See ioctl_nsfs(2).
+ */
+int nsiso_ns_get_info(int fd,
+                      struct nsiso_ns_info *ret_info,
+                      size_t size,
+                      uint32_t flags,
+                      struct nsiso_error **reterr);
+
+/**
+ * Opens the user namespace that owns a namespace; of a user namespace, the one that it lies in.
+ *
+ * fd: a namespace's descriptor.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -EPERM that is neither the caller's own nor below it;
+ * -EINVAL and -EBADF as nsiso_ns_get_info; -EMFILE. MT-Safe. First kernel: 4.9.
+ */
+int nsiso_ns_owner(int fd,
+                   struct nsiso_error **reterr);
+
+/**
+ * Opens the namespace that a pid or user namespace lies in.
+ *
+ * fd: its descriptor.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -EINVAL another kind, for these do not lie in each other,
+ * or as nsiso_ns_get_info; -EPERM, -EBADF, -EMFILE as nsiso_ns_owner. MT-Safe. First kernel: 4.9.
+ */
+int nsiso_ns_parent(int fd,
+                    struct nsiso_error **reterr);
+
+/**
+ * How many levels below the calling thread's own a pid or user namespace lies; 0 for its own.
+ *
+ * fd: its descriptor.
+ * ret_level: written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EPERM it is not below the caller's own; -EINVAL, -EBADF, -EMFILE as nsiso_ns_parent, and
+ * -EINVAL for a NULL. MT-Safe. First kernel: 4.9.
+ */
+int nsiso_ns_level(int fd,
+                   uint32_t *ret_level,
+                   struct nsiso_error **reterr);
+
+/**
+ * Which number a process has in a pid namespace.
+ *
+ * fd: the pid namespace's descriptor.
+ * pid: its number in the caller's own.
+ * reterr: see the top of this file.
+ *
+ * Returns the number, or: -ESRCH there is no such process, or it has no number there; -EINVAL fd is no pid
+ * namespace's; -EBADF fd is closed; -EMFILE. MT-Safe. Asked by one system call since Linux 6.11; before,
+ * read from /proc, of processes that the caller may trace.
+ */
+int nsiso_ns_pid_inside(int fd,
+                        pid_t pid,
+                        struct nsiso_error **reterr);
+
+/**
+ * Which number a process of a pid namespace has in the caller's own.
+ *
+ * fd: the pid namespace's descriptor.
+ * pid: its number in there.
+ * reterr: see the top of this file.
+ *
+ * Returns the number or -errno as nsiso_ns_pid_inside. MT-Safe. Before Linux 6.11 all of /proc is read.
+ */
+int nsiso_ns_pid_outside(int fd,
+                         pid_t pid,
+                         struct nsiso_error **reterr);
+
+/**
+ * Whether two descriptors are of the same namespace.
+ *
+ * a, b: descriptors of namespaces.
+ * reterr: see the top of this file.
+ *
+ * Returns 1 or 0, or -EINVAL, -EBADF, -EMFILE as nsiso_ns_get_info. MT-Safe. First kernel: 4.11.
+ */
+int nsiso_ns_equal(int a, int b, struct nsiso_error **reterr);
+
+/**
+ * Writes a namespace down in a few bytes, by which nsiso_ns_restore opens it again, in this process or
+ * another. They keep nothing alive.
+ *
+ * fd: a namespace's descriptor.
+ * ret_saved: room for `size` bytes; NULL with a size of 0 only asks how many there are.
+ * size: NSISO_NS_SAVED is enough.
+ * reterr: see the top of this file.
+ *
+ * Returns how many bytes there are, or: -ERANGE there are more than `size`; -EOPNOTSUPP before Linux 6.18,
+ * or a filter refuses it; -EINVAL fd is no namespace's, or a NULL; -EBADF fd is closed; -EMFILE. MT-Safe. Needs
+ * no privilege.
+ */
+int nsiso_ns_save(int fd,
+                  void *ret_saved,
+                  size_t size,
+                  struct nsiso_error **reterr);
+
+/**
+ * Opens a namespace that was saved: that one or none, also after its inode has gone to another and after
+ * the machine has started anew.
+ *
+ * saved: the bytes of nsiso_ns_save, `size` of them.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -ESTALE it is gone, or the caller has no CAP_SYS_ADMIN in
+ * the user namespace that owns it (the kernel does not tell which; one's own needs no privilege); -EINVAL
+ * other bytes than those of nsiso_ns_save, or a NULL; -EOPNOTSUPP before Linux 6.18, or a filter refuses
+ * it; -EMFILE. MT-Safe.
+ */
+int nsiso_ns_restore(const void *saved,
+                     size_t size,
+                     struct nsiso_error **reterr);
+
+/**
+ * Opens where the calling thread comes back to from nsiso_ns_visit: its own namespace of this kind, after
+ * the way back was tried.
+ *
+ * kind: NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET or NSISO_NEWCGROUP.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, for any number of visits by this thread;
+ * or: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace and in that which owns the namespace: who
+ * leaves it could not come back; -EINVAL another kind; -ENOENT no /proc; -EMFILE. MT-Safe.
+ */
+int nsiso_ns_home(nsiso_kinds kind,
+                  struct nsiso_error **reterr);
+
+/**
+ * Calls a function in a namespace: uts, ipc, net and cgroup on the calling thread, which is there
+ * meanwhile and back afterwards; mnt on a thread of its own, which has a root and working directory of its
+ * own there, gets no signals, and ends before this returns.
+ *
+ * fd: the namespace's descriptor.
+ * kind: its kind, one NSISO_NEW* bit.
+ * home: what nsiso_ns_home has given to this thread: then a visit allocates nothing and opens nothing. Or
+ * -1: the way back is opened and tried each time. For mnt -1, for nobody has to come back.
+ * func: called as func(arg). It must return: neither longjmp nor pthread_exit nor an exception may lead out
+ * of it. It may visit others.
+ * arg: passed to func as it is.
+ * ret_result: what func returned; NULL if not wanted. Written on success, as func was called then and only
+ * then.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or, with the thread where it was: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace
+ * and in those which own this namespace and that which the thread comes from; for mnt also no CAP_SYS_CHROOT in
+ * the caller's own; -EINVAL a kind other than these five (see nsiso_spawn_function), kind or home does not
+ * fit fd, a NULL or an unknown flag; -EBADF a descriptor is closed; -EMFILE; -EAGAIN for mnt, there can be
+ * no more threads; -ENOMEM.
+ *
+ * If the way back is refused (func gave up its capabilities, or installed a filter), this does not return:
+ * what else would run on this thread would be in the wrong namespace without knowing. MT-Safe; other threads
+ * stay where they are. See setns(2).
+ */
+int nsiso_ns_visit(int fd,
+                   nsiso_kinds kind,
+                   int home,
+                   int (*func)(void *arg),
+                   void *arg,
+                   int *ret_result,
+                   uint32_t flags,
+                   struct nsiso_error **reterr);
+
+/**
+ * Makes a socket in a net namespace, for use where the caller is.
+ *
+ * fd: the net namespace's descriptor.
+ * domain, type, protocol: as socket(2) takes them; the socket is close-on-exec in any case.
+ * reterr: see the top of this file.
+ *
+ * Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
+ * what socket(2) brings; -EINVAL also when fd is no net namespace's. MT-Safe.
+ */
+int nsiso_ns_socket(int fd,
+                    int domain,
+                    int type,
+                    int protocol,
+                    struct nsiso_error **reterr);
 
 /**
  * Makes the plan of a start, and does nothing of it. The same is done first by nsiso_spawn and

@@ -71,6 +71,8 @@ pub use spawn::Held;
 pub use spec::{Offset, Spec};
 pub use status::{ExitStatus, Usage};
 pub use terminal::Terminal;
+#[doc(hidden)] // For bindings whose callers name no home.
+pub use visit::Homes;
 pub use visit::{Home, Visit};
 
 /// The documented calls as they are: unsafe, with the kernel's errno and nothing more.

@@ -4,6 +4,7 @@
 use crate::error::{Cause, Error, Result};
 use crate::kind::{Kind, Kinds};
 use crate::sys::{fd, nsfs, process, Errno};
+use once_cell::sync::OnceCell;
 use std::fmt;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
@@ -26,6 +27,8 @@ pub struct Namespace {
     kind: Kind,
     device: u64,
     inode: u64,
+    /// Device and inode of the user namespace that owns it, once somebody who may know has asked.
+    owner: OnceCell<(u64, u64)>,
 }
 
 impl Namespace {
@@ -130,7 +133,7 @@ impl Namespace {
     /// EMFILE.
     pub fn try_clone(&self) -> Result<Namespace> {
         let fd = self.fd.try_clone().map_err(|source| refused(self.to_string(), source.into()))?;
-        Ok(Namespace { fd, ..*self })
+        Ok(Namespace { fd, owner: self.owner.clone(), ..*self })
     }
 
     /// What it isolates.
@@ -159,7 +162,7 @@ impl Namespace {
     fn known(fd: OwnedFd, kind: Kind) -> Result<Namespace> {
         let identity = nsfs::identity(fd.as_fd());
         let (device, inode) = identity.map_err(|errno| refused(kind.to_string(), errno))?;
-        Ok(Namespace { fd, kind, device, inode })
+        Ok(Namespace { fd, kind, device, inode, owner: OnceCell::new() })
     }
 
     /// A descriptor that is asked whether it is one at all.

@@ -9,7 +9,12 @@ use crate::sys::signals::Blocked;
 use crate::sys::{fd, ns, nsfs, Errno};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::{panic, thread};
+
+mod homes;
+
+pub use homes::Homes;
 
 /// Kinds in which one thread of many can be alone, and which it can leave again.
 const OF_A_THREAD: [Kind; 4] = [Kind::Uts, Kind::Ipc, Kind::Net, Kind::Cgroup];
@@ -42,6 +47,7 @@ pub struct Home {
 #[derive(Debug)]
 enum Back<'a> {
     Opened(Home),
+    Kept(Rc<Home>),
     Given(BorrowedFd<'a>),
 }
 
@@ -131,8 +137,11 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::visit`], and socket(2)'s.
+    /// As [`Namespace::visit`], and socket(2)'s; EINVAL: this is no net namespace.
     pub fn socket(&self, domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+        if self.kind() != Kind::Net {
+            return Err(Error::invalid("socket", self.to_string(), Cause::NotNetNamespace));
+        }
         let made = {
             let _visit = self.visit()?;
             fd::socket(domain, kind, protocol)
@@ -164,6 +173,7 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let back = match &self.back {
             Back::Opened(home) => home.namespace.as_raw_fd(),
+            Back::Kept(home) => home.namespace.as_raw_fd(),
             Back::Given(fd) => fd.as_raw_fd(),
         };
         // ENOMEM passes; nothing else does.

@@ -25,6 +25,8 @@ NOTHING = Kind(0)
 View = dict[str, nsiso.Link]
 
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
+# Of programs whose output is parsed. ip lives in sbin, which an ordinary user often lacks.
+ENGLISH = {**os.environ, "LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"}
 OUTSIDE_UID, OUTSIDE_GID, OUTSIDE = os.geteuid(), os.getegid(), nsiso.links()
 
 
@@ -214,14 +216,8 @@ def make_mounts_private() -> None:
 
 def run(*command: str) -> str:
     """Return the output of a program, in English because it is parsed, without its last newline."""
-    # ip lives in sbin, which an ordinary user often lacks.
-    environment = {
-        **os.environ,
-        "LC_ALL": "C",
-        "PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin",
-    }
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True, text=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, env=ENGLISH, check=True, text=True)
     except FileNotFoundError as error:
         raise RefusedError(f"{command[0]}: not installed") from error
     return done.stdout.rstrip("\n")

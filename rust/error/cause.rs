@@ -86,6 +86,8 @@ causes! {
     NotForAThread:
         "a thread cannot visit a namespace of this kind",
         "run a function in a process of its own in it; for mnt on a thread of its own";
+    /// Sockets are made in net namespaces.
+    NotNetNamespace: "it is no net namespace", "name a net namespace";
     /// Process numbers are of pid namespaces.
     NotPidNamespace: "it is no pid namespace", "ask a pid namespace";
     /// No process has this number there.

@@ -67,6 +67,15 @@ impl Namespace {
         Ok(level)
     }
 
+    /// Whether the same user namespace owns both; `false` if the caller may not know.
+    pub(crate) fn has_owner_of(&self, other: &Namespace) -> bool {
+        let owner = |of: &Namespace| {
+            let ask = || nsfs::owner(of.as_raw_fd()).and_then(|user| nsfs::identity(user.as_fd()));
+            of.owner.get_or_try_init(ask).ok().copied()
+        };
+        owner(self).is_some_and(|own| Some(own) == owner(other))
+    }
+
     fn hidden(&self, step: &str, errno: Errno) -> crate::error::Error {
         let cause = match errno.0 {
             libc::EPERM => Cause::OutsideOwn,

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import functools
 import gc
 import os
 import platform
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import nsiso
 from nsiso import Kind, Spec
@@ -126,3 +127,30 @@ def _filter(number: int, verdict: int, flags: int) -> int:
     loaded: int = libc.syscall(seccomp, filter_mode, flags, program)
     assert loaded >= 0, os.strerror(ctypes.get_errno())
     return loaded
+
+
+def apart(check: Callable[[], None]) -> Callable[[], None]:
+    """Make a test run in a copy of this process, in namespaces of its own of which it is root."""
+
+    @functools.wraps(check)
+    def test() -> None:
+        nsiso.call(check, spec=spec("uts,ipc,net,cgroup,mnt"), timeout=100)
+
+    return test
+
+
+@contextmanager
+def sleeper(kinds: str) -> Iterator["nsiso.Popen[bytes]"]:
+    """A process in new namespaces of these kinds, for a test that is root of its own."""
+    with running(Spec(kinds)) as child:
+        yield child
+
+
+def inode(link: str) -> int:
+    """The inode that a link under /proc leads to."""
+    return os.stat(link).st_ino
+
+
+def here(kind: str) -> int:
+    """The inode of the namespace that this thread is in."""
+    return inode(f"/proc/thread-self/ns/{kind}")

@@ -12,6 +12,7 @@ mod error;
 mod held;
 mod kind;
 mod links;
+mod namespace;
 mod plan;
 mod probe;
 mod process;

@@ -38,6 +38,7 @@ from ._cancel import Cancel
 from ._errors import Error
 from ._inspect import KindInfo, Link, kinds, links, same
 from ._kind import NS, Kind
+from ._namespace import Namespace
 from ._nsiso import VERSION
 from ._plan import Plan, Step
 from ._popen import Popen, Usage
@@ -56,6 +57,7 @@ __all__ = [
     "Kind",
     "KindInfo",
     "Link",
+    "Namespace",
     "NoResult",
     "Plan",
     "Popen",

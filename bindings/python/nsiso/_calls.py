@@ -66,7 +66,7 @@ def setns(fd: Union[int, HasFileno], nstype: SupportsIndex = 0) -> None:
     Linux: 3.0. Privilege: CAP_SYS_ADMIN in one's own user namespace and in that which owns the target; for
     mnt also CAP_SYS_CHROOT in one's own; for user in the target alone. See setns(2).
     """
-    _nsiso.setns(_descriptor(fd), operator.index(nstype))
+    _nsiso.setns(descriptor(fd), operator.index(nstype))
 
 
 def unshare(flags: SupportsIndex) -> None:
@@ -83,7 +83,8 @@ def unshare(flags: SupportsIndex) -> None:
     _nsiso.unshare(operator.index(flags))
 
 
-def _descriptor(fd: Union[int, HasFileno]) -> int:
+def descriptor(fd: Union[int, HasFileno]) -> int:
+    """Give the number of a descriptor or of what has one."""
     if isinstance(fd, int):
         return fd
     fileno = getattr(fd, "fileno", None)

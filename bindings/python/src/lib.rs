@@ -5,8 +5,11 @@ mod calls;
 mod error;
 mod fork;
 mod inspect;
+mod lent;
+mod namespace;
 mod spawn;
 mod spec;
+mod visit;
 
 use pyo3::prelude::*;
 
@@ -20,9 +23,13 @@ mod _nsiso {
     #[pymodule_export]
     use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
+    use crate::namespace::Namespace;
+    #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]
     use crate::spec::Spec;
+    #[pymodule_export]
+    use crate::visit::{forget_homes, Visit};
     #[pymodule_export]
     const VERSION: &str = nsiso::VERSION;
 }
