@@ -173,6 +173,16 @@ typedef struct nsiso_error nsiso_error;
 typedef struct nsiso_held nsiso_held;
 
 /**
+ * Namespaces that are held open together, with no process in them but pid 1 of a pid namespace, a tiny
+ * program of the library's.
+ *
+ * Owned by the caller, who frees it (nsiso_namespaces_free). May be used by many threads at once. When it
+ * is freed, and no spec that joins it is left, or when its process ends, that pid 1 ends, and with it
+ * everything in the pid namespace; the others live on as long as somebody is in them or has them open.
+ */
+typedef struct nsiso_namespaces nsiso_namespaces;
+
+/**
  * The steps that nsiso_spawn would take. Owned by the caller, who frees it; outlives the spec and the
  * command that it was made of. May be read by many threads at once.
  */
@@ -693,6 +703,79 @@ int nsiso_held_release(struct nsiso_held *held,
  * Returns NULL.
  */
 struct nsiso_held *nsiso_held_free(struct nsiso_held *held);
+
+/**
+ * Makes the namespaces of a spec, with id maps, names, clocks, /proc and lo, and holds them without a process;
+ * those that the spec joins are among them. What it says of a process has no meaning here.
+ *
+ * spec: what to make. Is not changed.
+ * flags: 0.
+ * ret_set: the namespaces; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or what nsiso_spawn does, but for what execution brings; -EINVAL also: the spec has no
+ * namespaces. The caller stays where it is. MT-Safe env. Privilege and first kernel: as the spec's options;
+ * with NSISO_NEWPID 5.3.
+ */
+int nsiso_hold(const struct nsiso_spec *spec,
+               uint32_t flags,
+               struct nsiso_namespaces **ret_set,
+               struct nsiso_error **reterr);
+
+/**
+ * The descriptor of one of them, for nsiso_ns_* and setns(2). Borrowed: the set's until that is freed, not
+ * to be closed.
+ *
+ * set: the namespaces.
+ * kind: one NSISO_NEW* bit.
+ *
+ * Returns -1 for a kind that is not among them, for no kind and for NULL. MT-Safe.
+ */
+int nsiso_namespaces_fd(const struct nsiso_namespaces *set,
+                        nsiso_kinds kind);
+
+/**
+ * The number of pid 1 as the caller's pid namespace counts. 0 without a pid namespace, and for NULL. MT-Safe.
+ */
+pid_t nsiso_namespaces_init(const struct nsiso_namespaces *set);
+
+/**
+ * Lets go of them; NULL is allowed. Returns NULL. MT-Safe race:set.
+ */
+struct nsiso_namespaces *nsiso_namespaces_free(struct nsiso_namespaces *set);
+
+/**
+ * Adds a set, to be joined, all of it. The spec holds it as well, so that it may be freed before.
+ *
+ * spec: is changed. Joins add up: see nsiso_spec_join_pid.
+ * set: the namespaces.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL. MT-Safe race:spec. Privilege: as nsiso_spec_join_fd.
+ */
+int nsiso_spec_join_namespaces(struct nsiso_spec *spec,
+                               const struct nsiso_namespaces *set_to_join,
+                               struct nsiso_error **reterr);
+
+/**
+ * Moves the calling thread into what a spec joins; of a pid namespace, its children from now on. What it is in
+ * already is left out. With a mnt namespace the root and the working directory become that namespace's root.
+ *
+ * spec: joins, and nothing else. Is not changed.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or with nothing changed: -EINVAL a NULL, an option that is no join, a process with threads and
+ * NSISO_NEWUSER or NSISO_NEWNS among the kinds, or a pid namespace that is not below the caller's; -EUSERS
+ * a process with threads, and NSISO_NEWTIME; -EPERM no power over a namespace, whose owner the error names;
+ * -EACCES a process that may not be traced; -ESRCH it has ended. Where something was entered and could not
+ * be left again, the error's object says which kinds.
+ * MT-Safe: changes the calling thread only. Privilege: as nsiso_setns; an order is found that it allows.
+ * See setns(2).
+ */
+int nsiso_enter(const struct nsiso_spec *spec,
+                uint32_t flags,
+                struct nsiso_error **reterr);
 
 /**
  * The kinds one by one, in the order in which Linux got them: the flag of the one with this index,
@@ -1510,19 +1593,18 @@ int nsiso_spec_unshare(struct nsiso_spec *spec,
 /**
  * Adds namespaces of a process, to be joined.
  *
- * spec: is changed. Joins add up. They are made in the order of the calls, so that a user namespace that
- * gives the right to the others comes first; what is new is made in what is joined.
+ * spec: is changed. Joins add up, of each kind one. They are made in an order that the caller's rights allow; what
+ * a child of the caller is in anyway is left out, and what is new is made in what is joined.
  * pid: a process as the caller's pid namespace counts, looked up at each start. Where it
  * may end and its number be used again meanwhile, nsiso_spec_join_pidfd is the safe way.
- * kinds: which of its namespaces, NSISO_NEW* bits, at least one. NSISO_NEWUSER only if it is not the
- * caller's own: that is -EINVAL at the start.
+ * kinds: which of its namespaces, NSISO_NEW* bits, at least one.
  * reterr: see the top of this file.
  *
  * Returns 0, or -EINVAL: spec is NULL, pid is not positive, or kinds is 0 or has an unknown bit.
  * MT-Safe race:spec. A process of it needs CAP_SYS_ADMIN over each namespace that it joins and in its
  * own user namespace, and the right to trace the target (ptrace(2)); a user namespace that is joined
- * in the same call gives it the first where that owns the others. First kernel: 5.8; before it a start
- * fails, and nsiso_spec_join_path or nsiso_spec_join_fd do. See setns(2), pidfd_open(2).
+ * in the same call gives it the first where that owns the others. Before Linux 5.8 its
+ * links in /proc are joined one by one. See setns(2), pidfd_open(2).
  */
 int nsiso_spec_join_pid(struct nsiso_spec *spec,
                         pid_t pid,
@@ -1545,7 +1627,7 @@ int nsiso_spec_join_pidfd(struct nsiso_spec *spec,
 /**
  * Adds a namespace, to be joined.
  *
- * spec: is changed. Joins add up, in the order of the calls: see nsiso_spec_join_pid.
+ * spec: is changed. Joins add up: see nsiso_spec_join_pid.
  * fd: a namespace's descriptor, opened for reading from /proc/PID/ns or a bind mount of such. It
  * knows its kind. The spec keeps a duplicate, which keeps the namespace alive.
  * reterr: see the top of this file.

@@ -10,6 +10,7 @@ mod cancel;
 mod command;
 mod error;
 mod held;
+mod hold;
 mod kind;
 mod links;
 mod namespace;

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 /// Owned by the caller, who frees it. Many threads may use a spec at once as long as none changes
 /// it (attributes(7): MT-Safe race:spec). It may also be used in a forked copy of its process.
 #[derive(Clone)]
-pub struct nsiso_spec(Spec);
+pub struct nsiso_spec(pub(crate) Spec);
 
 /// Makes a spec in which nothing is new: the caller's namespaces, the process as it comes.
 ///

@@ -28,6 +28,9 @@ The documented calls, as the manual has them:
 which there are, and ``probe`` which of them, and of the ``features`` of a spec, can be had here and why
 not the others.
 
+``Namespace`` is one that a program holds: asked, visited, joined. ``hold`` makes some without a process,
+and ``enter`` moves the caller itself into some.
+
 A failure raises :class:`Error`, an :class:`OSError` that knows the step, the object, the cause and a
 remedy; ``except PermissionError`` and its like work as usual.
 """
@@ -36,6 +39,7 @@ from ._call import NoResult, call
 from ._calls import clone, setns, unshare
 from ._cancel import Cancel
 from ._errors import Error
+from ._hold import Held, enter, hold
 from ._inspect import KindInfo, Link, kinds, links, same
 from ._kind import NS, Kind
 from ._namespace import Namespace
@@ -54,6 +58,7 @@ __all__ = [
     "Cancel",
     "Error",
     "FeatureInfo",
+    "Held",
     "Kind",
     "KindInfo",
     "Link",
@@ -69,7 +74,9 @@ __all__ = [
     "call",
     "check_output",
     "clone",
+    "enter",
     "features",
+    "hold",
     "kinds",
     "links",
     "probe",

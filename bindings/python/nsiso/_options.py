@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, Union
 
 from ._kind import NONE, kinds_of
-from ._types import HasPidfd, Join
+from ._types import HasPidfd, HasSet, Join
 
 Check = Callable[[str, Any], Any]
 # The highest number of 32 bits means "no id".
@@ -154,6 +154,8 @@ def joins(option: str, value: Any) -> tuple[Join, ...]:
 def _join(option: str, value: Any) -> Join:
     if isinstance(value, Join):
         return value
+    if isinstance(value, HasSet):
+        return Join(value, NONE)
     if isinstance(value, tuple) and len(value) == 2:
         target, kinds = value
         if isinstance(target, int):
@@ -168,8 +170,8 @@ def _join(option: str, value: Any) -> Join:
     if isinstance(value, (str, bytes, os.PathLike)):
         return Join(path(option, value), NONE)
     raise TypeError(
-        f"{option} must be a path, an object with fileno(), (process, kinds), or a list of these,"
-        f" not {type(value).__name__}"
+        f"{option} must be a path, an object with fileno(), what hold() gives, (process, kinds),"
+        f" or a list of these, not {type(value).__name__}"
     )
 
 

@@ -10,7 +10,7 @@ from . import _nsiso
 from ._kind import NONE, Kind, text
 from ._options import CHECKS
 from ._plan import Plan, Step
-from ._types import Args, HasPidfd, Ids, Join, JoinLike, KindsLike, Limits, Pairs, Path
+from ._types import Args, HasPidfd, HasSet, Ids, Join, JoinLike, KindsLike, Limits, Pairs, Path
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -251,18 +251,22 @@ def _for_core(given: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _join_row(join: Join) -> tuple[Optional[int], Optional[int], Optional[bytes], int]:
-    """The pid, the descriptor or the path, and the kinds."""
+def _join_row(
+    join: Join,
+) -> tuple[Optional[int], Optional[int], Optional[bytes], int, Optional["_nsiso.Held"]]:
+    """The pid, the descriptor or the path, the kinds, and the set."""
     target = join.target
+    if isinstance(target, HasSet):
+        return None, None, None, 0, target._core
     if isinstance(target, int):
-        return target, None, None, join.kinds
+        return target, None, None, join.kinds, None
     if isinstance(target, (str, bytes)):
-        return None, None, os.fsencode(target), 0
+        return None, None, os.fsencode(target), 0, None
     if not isinstance(target, HasPidfd):
-        return None, target.fileno(), None, join.kinds
+        return None, target.fileno(), None, join.kinds, None
     if target.pidfd is None:
-        return target.pid, None, None, join.kinds
-    return None, target.pidfd, None, join.kinds
+        return target.pid, None, None, join.kinds, None
+    return None, target.pidfd, None, join.kinds, None
 
 
 def _unsigned(limit: int) -> int:

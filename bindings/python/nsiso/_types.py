@@ -19,6 +19,7 @@ from typing import (
 from ._kind import Kind
 
 if TYPE_CHECKING:
+    from . import _nsiso
     from ._cancel import Cancel
     from ._spec import Spec
 
@@ -46,17 +47,29 @@ class HasPidfd(Protocol):
         ...
 
 
+@runtime_checkable
+class HasSet(Protocol):
+    """A set of namespaces, as :func:`nsiso.hold` makes it."""
+
+    _core: "_nsiso.Held"
+
+    @property
+    def kinds(self) -> Kind:
+        """Of which kinds they are."""
+        ...
+
+
 class Join(NamedTuple):
     """One join of a spec: what, and with a process which of its namespaces."""
 
-    target: Union[int, str, bytes, HasFileno, HasPidfd]
+    target: Union[int, str, bytes, HasFileno, HasPidfd, HasSet]
     kinds: Kind
 
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Args = Union[Path, Sequence[Path]]
 KindsLike = Union[Kind, int, str]
-JoinLike = Union[Join, Path, HasFileno, tuple[Union[int, HasFileno, HasPidfd], KindsLike]]
+JoinLike = Union[Join, Path, HasFileno, HasSet, tuple[Union[int, HasFileno, HasPidfd], KindsLike]]
 Ids = Iterable[tuple[int, int, int]]
 OffsetLike = Union[int, float, tuple[int, int]]
 File = Union[int, IO[Any], None]

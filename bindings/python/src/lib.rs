@@ -4,6 +4,7 @@
 mod calls;
 mod error;
 mod fork;
+mod hold;
 mod inspect;
 mod lent;
 mod namespace;

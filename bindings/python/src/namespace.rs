@@ -21,7 +21,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    fn made(py: Python<'_>, opened: Result<nsiso::Namespace>) -> PyResult<Namespace> {
+    pub fn made(py: Python<'_>, opened: Result<nsiso::Namespace>) -> PyResult<Namespace> {
         let namespace = opened.map_err(|error| to_python(py, &error))?;
         visit::opened();
         Ok(Namespace {

@@ -48,7 +48,8 @@ impl Cancel {
     }
 }
 
-fn cancelled_by(spec: nsiso::Spec, cancel: Option<Py<Cancel>>) -> nsiso::Spec {
+/// The spec, with what calls it off.
+pub fn cancelled_by(spec: nsiso::Spec, cancel: Option<Py<Cancel>>) -> nsiso::Spec {
     match cancel {
         Some(cancel) => spec.cancel_by(&cancel.get().0),
         None => spec,

@@ -1,6 +1,7 @@
 //! A spec for Python: the options that `nsiso.Spec` has checked become the core's own.
 
 use crate::error::to_python;
+use crate::hold::{self, Held};
 use crate::spawn::{self, Cancel, Order, Process};
 use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset, Terminal};
 use pyo3::exceptions::PyValueError;
@@ -15,9 +16,9 @@ type Range = (u32, u32, u32);
 /// Who, what, on what, and what it needs.
 type StepRow = (&'static str, &'static str, String, String);
 
-/// What is joined: a process, a descriptor of the caller's or a path, the first of them that is there.
+/// What is joined: a process, a descriptor of the caller's, a path or a set, the first of them that is there.
 #[derive(FromPyObject)]
-struct Join(Option<i32>, Option<i32>, Option<PyBackedBytes>, u32);
+struct Join(Option<i32>, Option<i32>, Option<PyBackedBytes>, u32, Option<Py<Held>>);
 
 /// The options by name; those that are left out have the core's default.
 #[derive(FromPyObject)]
@@ -124,6 +125,17 @@ impl Spec {
         spawn::spawn(py, self.0.clone(), order)
     }
 
+    /// Makes its namespaces without a process in them.
+    #[pyo3(signature = (cancel=None))]
+    fn hold(&self, py: Python<'_>, cancel: Option<Py<Cancel>>) -> PyResult<Held> {
+        hold::hold(py, self.0.clone(), cancel)
+    }
+
+    /// Moves the calling thread into what it joins.
+    fn enter(&self, py: Python<'_>) -> PyResult<()> {
+        hold::enter(py, &self.0)
+    }
+
     /// Starts a function that ends its process by itself; a timeout of the set-up takes the place of the spec's.
     #[pyo3(signature = (run, timeout=None, cancel=None))]
     fn spawn_function(
@@ -151,12 +163,13 @@ pub fn text(bytes: &[u8]) -> &OsStr {
 fn namespaces(py: Python<'_>, options: &Options) -> PyResult<nsiso::Spec> {
     let mut spec = nsiso::Spec::new().unshare(kinds(options.unshare)?);
     spec = spec.keep_namespaces(kinds(options.keep_namespaces)?);
-    for Join(pid, fd, path, bits) in &options.join {
+    for Join(pid, fd, path, bits, held) in &options.join {
         let kinds = kinds(*bits)?;
-        spec = match (pid, fd, path) {
+        spec = match (pid, fd, path, held) {
             (Some(pid), ..) => spec.join_process(*pid, kinds),
-            (_, Some(fd), _) => spec.join_borrowed_fd(*fd, kinds),
-            (.., Some(path)) => spec.join_path(text(path)),
+            (_, Some(fd), ..) => spec.join_borrowed_fd(*fd, kinds),
+            (.., Some(path), _) => spec.join_path(text(path)),
+            (.., Some(held)) => spec.join_namespaces(&held.get().set()?),
             _ => return Err(PyValueError::new_err("join: nothing to join")),
         };
     }

@@ -50,19 +50,18 @@ pub unsafe extern "C" fn nsiso_spec_unshare(
 
 /// Adds namespaces of a process, to be joined.
 ///
-/// spec: is changed. Joins add up. They are made in the order of the calls, so that a user namespace that
-/// gives the right to the others comes first; what is new is made in what is joined.
+/// spec: is changed. Joins add up, of each kind one. They are made in an order that the caller's rights allow; what
+/// a child of the caller is in anyway is left out, and what is new is made in what is joined.
 /// pid: a process as the caller's pid namespace counts, looked up at each start. Where it
 /// may end and its number be used again meanwhile, nsiso_spec_join_pidfd is the safe way.
-/// kinds: which of its namespaces, NSISO_NEW* bits, at least one. NSISO_NEWUSER only if it is not the
-/// caller's own: that is -EINVAL at the start.
+/// kinds: which of its namespaces, NSISO_NEW* bits, at least one.
 /// reterr: see the top of this file.
 ///
 /// Returns 0, or -EINVAL: spec is NULL, pid is not positive, or kinds is 0 or has an unknown bit.
 /// MT-Safe race:spec. A process of it needs CAP_SYS_ADMIN over each namespace that it joins and in its
 /// own user namespace, and the right to trace the target (ptrace(2)); a user namespace that is joined
-/// in the same call gives it the first where that owns the others. First kernel: 5.8; before it a start
-/// fails, and nsiso_spec_join_path or nsiso_spec_join_fd do. See setns(2), pidfd_open(2).
+/// in the same call gives it the first where that owns the others. Before Linux 5.8 its
+/// links in /proc are joined one by one. See setns(2), pidfd_open(2).
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_spec_join_pid(
     spec: *mut nsiso_spec,
@@ -105,7 +104,7 @@ pub unsafe extern "C" fn nsiso_spec_join_pidfd(
 
 /// Adds a namespace, to be joined.
 ///
-/// spec: is changed. Joins add up, in the order of the calls: see nsiso_spec_join_pid.
+/// spec: is changed. Joins add up: see nsiso_spec_join_pid.
 /// fd: a namespace's descriptor, opened for reading from /proc/PID/ns or a bind mount of such. It
 /// knows its kind. The spec keeps a duplicate, which keeps the namespace alive.
 /// reterr: see the top of this file.
