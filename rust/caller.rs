@@ -120,6 +120,23 @@ impl Machine {
         self.mounts().map(|mounts| mounts.len())
     }
 
+    /// Whether what is mounted below this mount is seen in others too, or the other way round.
+    pub fn mount_is_shared(&self, id: &str) -> bool {
+        let is_shared = |line: &str| {
+            let (before, _) = line.split_once(" - ")?;
+            let mut fields = before.split(' ');
+            let is_it = fields.next() == Some(id);
+            Some(
+                is_it
+                    && fields
+                        .skip(5)
+                        .any(|field| field.starts_with("shared:") || field.starts_with("master:")),
+            )
+        };
+        let mounts = self.read("thread-self/mountinfo");
+        mounts.is_some_and(|mounts| mounts.lines().any(|line| is_shared(line) == Some(true)))
+    }
+
     /// Whether the caller's ids stand for nobody in its own user namespace: nobody in it may then make another one.
     pub fn is_unmapped(&self) -> bool {
         let has_none = |id: Option<u64>, file: &str| {

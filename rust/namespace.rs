@@ -13,6 +13,7 @@ use std::path::Path;
 
 mod numbers;
 pub(crate) mod of_process;
+mod persist;
 mod relations;
 mod saved;
 

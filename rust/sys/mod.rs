@@ -9,6 +9,7 @@ pub mod exec;
 pub mod fd;
 pub mod function;
 mod image;
+pub mod mount;
 mod notice;
 pub mod ns;
 pub mod nsfs;

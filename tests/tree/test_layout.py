@@ -70,7 +70,7 @@ MAY_USE = {
     "prepare": WORDS | {"command", "companion", "explain", "plan", "sys", "target"},
     "status": set[str](),
     "process": WORDS | {"namespace", "status", "sys"},
-    "namespace": WORDS | {"sys"},
+    "namespace": WORDS | {"caller", "sys"},
     "visit": WORDS | {"explain", "namespace", "sys"},
     "target": WORDS | {"namespace", "spec", "sys"},
     "explain": WORDS | {"caller", "plan", "spec", "sys"},
