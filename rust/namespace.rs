@@ -13,7 +13,7 @@ use std::path::Path;
 
 mod numbers;
 pub(crate) mod of_process;
-mod persist;
+pub(crate) mod persist;
 mod relations;
 mod saved;
 

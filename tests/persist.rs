@@ -5,7 +5,9 @@
 
 mod inside;
 
-use inside::{as_user, mounted_below, output, sleeper, where_mounts_are_allowed};
+use inside::{
+    as_user, mounted_below, output, sleeper, where_mounts_are_allowed, where_mounts_are_allowed_on_one_cpu,
+};
 use nsiso::{Cause, Error, Kind, Kinds, Namespace, Offset, Spec};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -23,7 +25,7 @@ fn uts() -> (nsiso::Process, Namespace) {
 
 #[test]
 fn all_kinds_outlive_their_processes() {
-    where_mounts_are_allowed("exec", |scratch| {
+    where_mounts_are_allowed_on_one_cpu("exec", |scratch| {
         let day = Offset { seconds: 1_000_000_000, nanoseconds: 0 };
         let spec = Spec::new().unshare(Kinds::ALL).map_root().boottime_offset(day).hostname("kept");
         let first = sleeper(&spec);
@@ -49,9 +51,9 @@ fn all_kinds_outlive_their_processes() {
         let join = |spec: Spec, kind| spec.join_path(path(kind));
         let second = kinds.into_iter().fold(Spec::new(), join);
         let there = output(&second, "hostname; cut -d. -f1 /proc/uptime; cd /proc/self/ns; readlink *");
-        let mut lines = there.lines();
-        assert_eq!(lines.next(), Some("kept"));
-        assert!(lines.next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{there}");
+        let mut told_there = there.lines();
+        assert_eq!(told_there.next(), Some("kept"));
+        assert!(told_there.next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{there}");
         for (link, _) in links.iter().filter(|(link, _)| !link.starts_with("pid")) {
             assert!(there.lines().any(|line| line == link), "{link}: {there}");
         }
@@ -114,7 +116,7 @@ fn what_others_have_mounted_is_released_with_all_that_is_below_it() {
 fn mount_namespaces_that_the_kernel_refuses_are_told_apart() {
     let script = "cd $SCRATCH; mkdir shared peer; mount --bind shared shared; mount --make-shared shared;
         mount --bind shared peer; exec";
-    where_mounts_are_allowed(script, |scratch| {
+    where_mounts_are_allowed_on_one_cpu(script, |scratch| {
         let own = Namespace::current(Kind::Mnt).unwrap().persist(scratch.join("own")).unwrap_err();
         assert_eq!(told(&own), (libc::EINVAL, Cause::OlderMountNamespace), "{own}");
         assert!(!scratch.join("own").exists());
@@ -142,7 +144,7 @@ fn a_mount_from_outside_stays() {
 
 #[test]
 fn an_ordinary_user_is_told_what_is_missing() {
-    as_user(|scratch| {
+    as_user("exec", |scratch| {
         let (process, uts) = uts();
         let refused = uts.persist(scratch.join("it")).unwrap_err();
         assert_eq!(told(&refused), (libc::EPERM, Cause::NoMountPrivilege), "{refused}");

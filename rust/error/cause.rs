@@ -108,10 +108,11 @@ causes! {
     SharedTarget:
         "a mnt namespace cannot be mounted where other mount namespaces see it",
         "make the directory a private mount first: mount --bind DIR DIR; mount --make-private DIR";
-    /// A mount namespace that would hold itself, or hold one that holds it.
+    /// A mount namespace that would hold itself, or one that the kernel takes for it: since Linux 6.18 it goes by
+    /// numbers that each CPU gives out for itself.
     OlderMountNamespace:
-        "the mnt namespace is the caller's own or an older one, which cannot be mounted in it",
-        "do it from a mount namespace further out, or keep a descriptor of it";
+        "the mnt namespace is the caller's own, or the kernel takes it for an older one",
+        "keep it in a registry, keep a descriptor of it, or make it on the CPU where the caller's own was made";
     /// A mount that came from a more privileged mount namespace.
     LockedMount:
         "the mount was there when this less privileged mount namespace was made, or it is in another one",
@@ -128,6 +129,26 @@ causes! {
     PathIsNamespaces:
         "the path is a namespace's already",
         "name another path, or release that namespace first";
+    /// A name that no registry takes.
+    BadName:
+        "it is no name for a registry",
+        "choose 1 to 200 bytes without a slash, not beginning with a dot";
+    /// A name of a registry that is in use.
+    NameTaken:
+        "a namespace of this kind has the name already",
+        "choose another name, or remove that one first";
+    /// An entry of a registry that cannot be judged from here.
+    KeptElsewhere:
+        "it is kept in another mount namespace, or by a process of another pid namespace",
+        "do it from there";
+    /// A registry's directory that others could change.
+    UnsafeDirectory:
+        "the registry's directory belongs to another user, or others may write to it",
+        "name a directory of one's own, with mode 0700";
+    /// There is no place for a registry of an ordinary user's.
+    NoRuntimeDirectory:
+        "XDG_RUNTIME_DIR is not set, and the caller may not mount, or not write to /run",
+        "set XDG_RUNTIME_DIR to a directory of one's own, or name the registry's directory";
     /// Nothing to open or to release.
     NothingKept: "nothing is kept there", "look for the name in the list or directory: it may have been removed";
     /// There are no file handles of namespaces.

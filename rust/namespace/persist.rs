@@ -6,7 +6,7 @@ use crate::caller::{Machine, CAP_SYS_ADMIN};
 use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
 use crate::sys::{fd, mount, nsfs, Errno};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,8 +23,8 @@ impl Namespace {
     ///
     /// EEXIST: there is a file already. ENOENT: its directory does not exist. EACCES: the caller may not write to that.
     /// EPERM: no CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace. EINVAL, of a mnt
-    /// namespace: it is the caller's own or an older one, or the directory's mount is shared. The file is removed again
-    /// then.
+    /// namespace: it is the caller's own, or the kernel takes it for older than that, or the directory's mount is
+    /// shared. The file is removed again then.
     pub fn persist(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let object = || format!("{self} at {}", path.display());
@@ -65,7 +65,7 @@ impl Namespace {
     }
 
     /// Bind-mounts it on the file of this descriptor.
-    fn mount_on(&self, file: BorrowedFd<'_>) -> std::result::Result<(), (Errno, Cause)> {
+    pub(crate) fn mount_on(&self, file: BorrowedFd<'_>) -> std::result::Result<(), (Errno, Cause)> {
         mount::bind(self.as_fd(), file).map_err(|errno| (errno, self.cause_of_no_mount(file, errno)))
     }
 
@@ -79,7 +79,8 @@ impl Namespace {
         }
     }
 
-    /// Whether this mount namespace is the caller's, or was made before that.
+    /// Whether this mount namespace is the caller's, or was made before that as far as the kernel knows: it compares the
+    /// same numbers.
     fn is_own_or_older(&self) -> bool {
         Namespace::current(Kind::Mnt)
             .is_ok_and(|own| *self == own || self.id().zip(own.id()).is_some_and(|(this, own)| this < own))
@@ -88,14 +89,14 @@ impl Namespace {
 
 /// Whether the calling thread may mount and unmount: it has CAP_SYS_ADMIN in the user namespace that owns its mount
 /// namespace.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     // Whoever owns it is the caller's own user namespace or below that, or nothing is told of it.
     let owned = Namespace::current(Kind::Mnt).and_then(|own| own.user_ns());
     owned.is_ok() && Machine::here().has_capability(CAP_SYS_ADMIN)
 }
 
 /// Unmounts the very mount whose root this is.
-fn unmount(root: BorrowedFd<'_>) -> std::result::Result<(), (Errno, Cause)> {
+pub(crate) fn unmount(root: BorrowedFd<'_>) -> std::result::Result<(), (Errno, Cause)> {
     mount::detach(root).map_err(|errno| match errno.0 {
         libc::EPERM => (errno, cause_of_no_power()),
         libc::EINVAL => (errno, Cause::LockedMount),
@@ -118,7 +119,7 @@ fn is_shared(file: BorrowedFd<'_>) -> bool {
 }
 
 /// The number that mountinfo has for the mount in which a descriptor's file is.
-fn mount_id(file: BorrowedFd<'_>) -> Option<String> {
+pub(crate) fn mount_id(file: BorrowedFd<'_>) -> Option<String> {
     let info = Machine::here().read(&format!("thread-self/fdinfo/{}", file.as_raw_fd()))?;
     info.lines().find_map(|line| line.strip_prefix("mnt_id:")).map(|id| id.trim().to_owned())
 }
@@ -142,29 +143,42 @@ fn cause_of_absence(errno: Errno) -> Cause {
 }
 
 /// A name in a directory that is held open: whatever becomes of the path, it is that directory's.
-struct Place {
+#[derive(Debug)]
+pub(crate) struct Place {
     directory: OwnedFd,
     name: OsString,
 }
 
 impl Place {
     /// EINVAL for a path that ends in no name, such as `/` and `..`.
-    fn of(path: &Path) -> std::result::Result<Place, Errno> {
+    pub fn of(path: &Path) -> std::result::Result<Place, Errno> {
         let name = path.file_name().ok_or(Errno(libc::EINVAL))?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
+        Place::within(directory.unwrap_or(Path::new(".")), name)
+    }
+
+    /// As [`Place::of`], in two.
+    pub fn within(directory: &Path, name: &OsStr) -> std::result::Result<Place, Errno> {
         let mut options = File::options();
         let options = options.read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY);
         Ok(Place { directory: options.open(directory)?.into(), name: name.to_owned() })
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    pub fn path(&self) -> PathBuf {
         let directory = format!("/proc/thread-self/fd/{}", self.directory.as_raw_fd());
         Path::new(&directory).join(&self.name)
     }
 
     /// What is there, without opening it; a link is not followed.
-    fn open(&self) -> std::result::Result<OwnedFd, Errno> {
+    pub fn open(&self) -> std::result::Result<OwnedFd, Errno> {
         let mut options = File::options();
         let options = options.read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
         Ok(options.open(self.path())?.into())
@@ -188,7 +202,7 @@ impl Place {
     }
 
     /// EBUSY: somebody has mounted something else there meanwhile.
-    fn leads_to(&self, namespace: &Namespace) -> std::result::Result<(), Errno> {
+    pub fn leads_to(&self, namespace: &Namespace) -> std::result::Result<(), Errno> {
         let found = nsfs::identity(self.open()?.as_fd())?;
         if found == (namespace.device(), namespace.inode()) {
             Ok(())

@@ -7,6 +7,7 @@ pub mod copy;
 mod detour;
 pub mod exec;
 pub mod fd;
+pub mod file;
 pub mod function;
 mod image;
 pub mod mount;

@@ -71,6 +71,7 @@ MAY_USE = {
     "status": set[str](),
     "process": WORDS | {"namespace", "status", "sys"},
     "namespace": WORDS | {"caller", "sys"},
+    "registry": WORDS | {"caller", "command", "namespace", "process", "spec", "sys"},
     "visit": WORDS | {"explain", "namespace", "sys"},
     "target": WORDS | {"namespace", "spec", "sys"},
     "explain": WORDS | {"caller", "plan", "spec", "sys"},
