@@ -335,13 +335,19 @@ fn remove(place: &Place, kind: Kind) -> Answer<()> {
                     continue;
                 }
             }
-            Found::Held { holder, .. } | Found::Stale(Some(holder)) => {
+            Found::Held { holder, .. } => {
+                // Or it would be shown until it is gone.
+                Record::mark_ending(place).map_err(unexplained)?;
+                holder.end().map_err(unexplained)?;
+                reap_detached();
+            }
+            Found::Stale(Some(holder)) => {
                 holder.end().map_err(unexplained)?;
                 reap_detached();
             }
             // Without its name the kernel unmounts it wherever it is.
             Found::Elsewhere(Record::Mounted { .. }) | Found::Stale(None) | Found::Blank => {}
-            Found::Elsewhere(Record::Held { .. }) | Found::Other | Found::Nothing => {
+            Found::Elsewhere(_) | Found::Other | Found::Nothing => {
                 return Err(absence(&found));
             }
         }

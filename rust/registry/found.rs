@@ -13,10 +13,13 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 
 /// What a record begins with; the number counts its forms.
 const MAGIC: &str = "nsiso-registry 1";
+/// Which state a process's record tells: as long as each other, so that one is written over the other at once.
+const HELD: &str = "held";
+const ENDING: &str = "ends";
 /// More than a record has.
 const LONGEST: u64 = 200;
 
@@ -27,6 +30,8 @@ pub enum Record {
     Mounted { mnt: u64 },
     /// A process, as the pid namespace of this inode numbers it; and the namespace's inode.
     Held { pid: u64, holder: Identity, inode: u64 },
+    /// A process that is being ended: it may be some time until it has.
+    Ending { pid: u64, holder: Identity, inode: u64 },
 }
 
 /// What there is.
@@ -68,10 +73,14 @@ impl Record {
         let words: Vec<&str> = rest.split(' ').collect();
         match words[..] {
             ["", "mounted", mnt] => Some(Record::Mounted { mnt: mnt.parse().ok()? }),
-            ["", "held", pid_namespace, pid, start, inode] => {
+            ["", state, pid_namespace, pid, start, inode] => {
                 let holder = Identity { pid: pid.parse().ok()?, start: start.parse().ok()? };
-                let pid = pid_namespace.parse().ok()?;
-                Some(Record::Held { pid, holder, inode: inode.parse().ok()? })
+                let (pid, inode) = (pid_namespace.parse().ok()?, inode.parse().ok()?);
+                match state {
+                    HELD => Some(Record::Held { pid, holder, inode }),
+                    ENDING => Some(Record::Ending { pid, holder, inode }),
+                    _ => None,
+                }
             }
             _ => None,
         }
@@ -96,6 +105,12 @@ impl Record {
         }
     }
 
+    /// Notes in a record of [`Record::Held`] that the process is about to be ended.
+    pub fn mark_ending(place: &Place) -> Result<(), Errno> {
+        let file = File::options().write(true).custom_flags(libc::O_NOFOLLOW).open(place.path())?;
+        Ok(file.write_all_at(ENDING.as_bytes(), MAGIC.len() as u64 + 1)?)
+    }
+
     /// What it says is true of the file that it is in.
     fn found(self) -> Result<Found, Errno> {
         match self {
@@ -105,6 +120,7 @@ impl Record {
                 State::Waiting => Found::Stale(Some(holder)),
                 State::Holding(directory) => Found::Held { holder, directory, inode },
             }),
+            Record::Ending { pid, holder, .. } if pid == own(Kind::Pid)? => Ok(Found::Stale(Some(holder))),
             elsewhere => Ok(Found::Elsewhere(elsewhere)),
         }
     }
@@ -112,11 +128,13 @@ impl Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        let mut process = |state, pid_namespace, holder: Identity, inode| {
+            writeln!(f, "{MAGIC} {state} {pid_namespace} {} {} {inode}", holder.pid, holder.start)
+        };
+        match *self {
             Record::Mounted { mnt } => writeln!(f, "{MAGIC} mounted {mnt}"),
-            Record::Held { pid, holder: Identity { pid: number, start }, inode } => {
-                writeln!(f, "{MAGIC} held {pid} {number} {start} {inode}")
-            }
+            Record::Held { pid, holder, inode } => process(HELD, pid, holder, inode),
+            Record::Ending { pid, holder, inode } => process(ENDING, pid, holder, inode),
         }
     }
 }
@@ -177,7 +195,10 @@ mod tests {
     #[test]
     fn records_go_there_and_back() {
         let holder = Identity { pid: 77, start: u64::MAX };
-        for record in [Record::Mounted { mnt: 5 }, Record::Held { pid: 6, holder, inode: 7 }] {
+        let (held, ending) =
+            (Record::Held { pid: 6, holder, inode: 7 }, Record::Ending { pid: 6, holder, inode: 7 });
+        assert_eq!(ending.to_string().replace(ENDING, HELD), held.to_string());
+        for record in [Record::Mounted { mnt: 5 }, held, ending] {
             let text = record.to_string();
             assert_eq!(Record::parse(&text), Some(record));
             assert!((text.len() as u64) < LONGEST);
