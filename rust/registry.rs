@@ -30,8 +30,9 @@ type Answer<T> = std::result::Result<T, (Errno, Cause)>;
 /// A directory of named namespaces, which live on without a process of their own until they are removed.
 ///
 /// A name is one kind's: `DIRECTORY/KIND/NAME`. Whoever may mount keeps a namespace there by a bind mount, for which
-/// the directory is mounted on itself, privately; anybody else by a tiny process, which ends when it is killed or the
-/// machine or its pid namespace ends, and so is a mnt namespace that the kernel does not let be mounted. Names are seen where they were added: in the same mount namespace and its later
+/// the directory is mounted on itself, privately; anybody else by a tiny process, and so is a mnt namespace that the
+/// kernel does not let be mounted. That process ignores what it can: it ends by SIGKILL, as where a service or a login
+/// session is ended with all its processes, and with its pid namespace. Names are seen where they were added: in the same mount namespace and its later
 /// copies, or in the same pid namespace.
 ///
 /// Many programs may use one at once. Whatever is left of one that was killed meanwhile, later calls remove.
@@ -64,16 +65,21 @@ impl Registry {
     ///
     /// ENOENT: `XDG_RUNTIME_DIR` is not set to an absolute path. Otherwise as [`Registry::at`].
     pub fn open_default() -> Result<Registry> {
-        if may_mount() {
-            match Registry::at(directory::SYSTEM) {
-                Err(error) if matches!(error.errno(), libc::EPERM | libc::EACCES | libc::EROFS) => {}
-                answer => return answer,
+        let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+        let runtime = runtime.map(|path| path.join("nsiso"));
+        match (may_mount(), runtime) {
+            (true, None) => Registry::at(directory::SYSTEM),
+            // Root of a user namespace may mount, and may not write there.
+            (true, Some(runtime)) => Registry::at(directory::SYSTEM).or_else(|error| match error.errno() {
+                libc::EPERM | libc::EACCES | libc::EROFS => Registry::at(runtime),
+                _ => Err(error),
+            }),
+            (false, Some(runtime)) => Registry::at(runtime),
+            (false, None) => {
+                let errno = Errno(libc::ENOENT);
+                Err(Error::new("registry", "the default", errno, Cause::NoRuntimeDirectory))
             }
         }
-        let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-        let missing =
-            || Error::new("registry", "the default", Errno(libc::ENOENT), Cause::NoRuntimeDirectory);
-        Registry::at(runtime.ok_or_else(missing)?.join("nsiso"))
     }
 
     /// The one in this directory, which is made with mode 0700 if it is not there.

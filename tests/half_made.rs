@@ -31,6 +31,9 @@ const SPAN_MICROSECONDS: u64 = 6_000;
 /// So much later nobody may be left.
 const SOON: Duration = Duration::from_secs(20);
 
+/// What is mounted in /run is seen everywhere, as systemd has it.
+const SHARED: &str = "mount --make-shared /run; exec";
+
 fn is_long() -> bool {
     std::env::var_os("NSISO_SOAK").is_some()
 }
@@ -113,9 +116,17 @@ impl Scene {
         numbers.filter(|number| *number != self.target.id()).collect()
     }
 
-    /// The files below the registry's directory but its lock.
+    /// Where the names are: ip's are those of net in the one that is root's.
+    fn directory(&self, kind: Kind) -> PathBuf {
+        match (kind, self.registry.directory().to_str()) {
+            (Kind::Net, Some("/run/nsiso")) => "/run/netns".into(),
+            _ => self.registry.directory().join(kind.name()),
+        }
+    }
+
+    /// The files that stand for names.
     fn files(&self) -> BTreeSet<PathBuf> {
-        let below = |kind: Kind| fs::read_dir(self.registry.directory().join(kind.name()));
+        let below = |kind: Kind| fs::read_dir(self.directory(kind));
         let entries = Kind::ALL.into_iter().filter_map(|kind| below(kind).ok()).flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
@@ -129,13 +140,15 @@ impl Scene {
             let opened = opened.unwrap_or_else(|error| panic!("{words}: {error}"));
             assert!(self.own.contains(&opened), "{words}: {opened}");
         }
-        let path = |kind: Kind| self.registry.directory().join(kind.name()).join("name");
+        let path = |kind: Kind| self.directory(kind).join("name");
         let listed: BTreeSet<_> = entries.iter().map(|entry| path(entry.kind)).collect();
         assert_eq!(self.files(), listed, "{words}");
-        let mounted: BTreeSet<_> =
-            mounted_below(self.registry.directory()).into_iter().map(|(_, path)| path).collect();
+        let mounted = || -> BTreeSet<_> {
+            // No other test mounts in this mount namespace.
+            mounted_below(Path::new("/")).into_iter().map(|(_, path)| path).collect()
+        };
         let by_mounts = entries.iter().filter(|entry| entry.holder.is_none());
-        assert_eq!(mounted, by_mounts.map(|entry| path(entry.kind)).collect(), "{words}");
+        assert_eq!(mounted(), by_mounts.map(|entry| path(entry.kind)).collect(), "{words}");
         let holders: BTreeSet<_> = entries.iter().filter_map(|entry| entry.holder).collect();
         self.only(&holders, words);
         for entry in &entries {
@@ -143,9 +156,23 @@ impl Scene {
             removed.unwrap_or_else(|error| panic!("{words}: {error}"));
         }
         assert_eq!((list(), self.files()), (Vec::new(), BTreeSet::new()), "{words}");
-        assert_eq!(mounted_below(self.registry.directory()), [], "{words}");
+        assert_eq!(mounted(), BTreeSet::new(), "{words}");
+        self.unmount(words);
         self.only(&BTreeSet::new(), words);
         entries.len()
+    }
+
+    /// Has the next host make the directories mount points anew: they are that once, or not yet.
+    fn unmount(&self, words: &str) {
+        for directory in [self.registry.directory(), Path::new("/run/netns")] {
+            let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+            let is_it = |line: &&str| line.split(' ').nth(4) == directory.to_str();
+            let times = mounts.lines().filter(is_it).count();
+            assert!(times <= 1, "{words}: {} is mounted {times} times", directory.display());
+            if times == 1 {
+                inside::output(&Spec::new(), &format!("umount {}", directory.display()));
+            }
+        }
     }
 
     /// Soon, if not at once: an orphan has to notice that it is one.
@@ -223,12 +250,17 @@ fn at_any_call(directory: &Path) {
 
 #[test]
 fn mounts_of_a_host_that_is_killed_at_any_time() {
-    where_mounts_are_allowed("exec", |_| at_any_time(Path::new("/run/reg")));
+    where_mounts_are_allowed(SHARED, |_| at_any_time(Path::new("/run/reg")));
 }
 
 #[test]
 fn mounts_of_a_host_that_is_killed_at_any_of_its_calls() {
-    where_mounts_are_allowed("exec", |_| at_any_call(Path::new("/run/reg")));
+    where_mounts_are_allowed(SHARED, |_| at_any_call(Path::new("/run/reg")));
+}
+
+#[test]
+fn mounts_beside_those_of_ip() {
+    where_mounts_are_allowed(SHARED, |_| at_any_call(Path::new("/run/nsiso")));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn told(error: &Error) -> (i32, Cause) {
     (error.errno(), error.cause())
@@ -185,6 +186,25 @@ fn without_a_runtime_directory_there_is_no_default() {
 }
 
 #[test]
+fn who_may_write_but_not_mount_is_told() {
+    // Root of another user namespace, in the same mount namespace.
+    let script = "mkdir -p -m 700 /run/nsiso/uts; touch /run/nsiso/uts/kept;
+        mount --bind /proc/self/ns/uts /run/nsiso/uts/kept; exec unshare --user --map-root-user";
+    where_mounts_are_allowed(script, |_| {
+        let registry = Own::at("/run/nsiso");
+        assert_eq!(names(&registry), ["uts kept"]);
+        let kept = registry.open("kept", Kind::Uts).unwrap();
+        let refused = registry.remove("kept", Kind::Uts).unwrap_err();
+        assert_eq!(told(&refused), (libc::EPERM, Cause::NoMountPrivilege), "{refused}");
+        let net = registry.add("net", &Namespace::current(Kind::Net).unwrap()).unwrap_err();
+        assert_eq!(told(&net), (libc::EPERM, Cause::NoMountPrivilege), "as ip: {net}");
+        registry.add("held", &kept).unwrap();
+        assert_eq!(names(&registry), ["uts held", "uts kept"]);
+        assert_eq!(registry.open("held", Kind::Uts).unwrap(), kept);
+    });
+}
+
+#[test]
 fn directories_and_names_that_cannot_be_are_refused() {
     as_user("exec", |scratch| {
         let refused = |path: &Path| told(&Registry::at(path).unwrap_err());
@@ -233,7 +253,11 @@ fn a_holder_is_believed_only_if_it_is_the_one() {
             let found = fs::read_link(format!("/proc/{holder}/fd/{number}")).unwrap();
             assert_eq!(found.to_str(), Some(leads));
         }
-        assert_eq!(fs::read_dir(format!("/proc/{holder}/fd")).unwrap().count(), 4);
+        // What it was told over, it closes once it has answered.
+        let began = Instant::now();
+        while fs::read_dir(format!("/proc/{holder}/fd")).unwrap().count() != 4 {
+            assert!(began.elapsed() < Duration::from_secs(20));
+        }
         assert_eq!(fs::read_link(format!("/proc/{holder}/cwd")).unwrap(), Path::new("/"));
         // All that can be ignored, is.
         for signal in ["HUP", "INT", "TERM", "USR1", "TSTP"] {

@@ -147,7 +147,7 @@ causes! {
         "name a directory of one's own, with mode 0700";
     /// There is no place for a registry of an ordinary user's.
     NoRuntimeDirectory:
-        "XDG_RUNTIME_DIR is not set, and the caller may not mount, or not write to /run",
+        "XDG_RUNTIME_DIR is not set to an absolute path, and the caller may not mount",
         "set XDG_RUNTIME_DIR to a directory of one's own, or name the registry's directory";
     /// Nothing to open or to release.
     NothingKept: "nothing is kept there", "look for the name in the list or directory: it may have been removed";
