@@ -120,6 +120,26 @@ impl Machine {
         self.mounts().map(|mounts| mounts.len())
     }
 
+    /// Whether what is mounted below this mount is seen in others too, or the other way round.
+    pub fn mount_is_shared(&self, id: &str) -> bool {
+        let is_shared = |mount: &Mount| {
+            mount.propagation.iter().any(|word| word.starts_with("shared:") || word.starts_with("master:"))
+        };
+        self.mounts().is_some_and(|mounts| mounts.iter().any(|mount| mount.id == id && is_shared(mount)))
+    }
+
+    /// Whether this mount shows what is underneath as it is: somebody has mounted a directory on itself.
+    pub fn mount_is_on_itself(&self, id: &str) -> bool {
+        let Some(mounts) = self.mounts() else { return false };
+        let by_id = |id: &str| mounts.iter().find(|mount| mount.id == id);
+        let Some((mount, outer)) = by_id(id).and_then(|mount| Some((mount, by_id(&mount.parent)?))) else {
+            return false;
+        };
+        let below = Path::new(&mount.point).strip_prefix(&outer.point);
+        mount.device == outer.device
+            && below.is_ok_and(|below| Path::new(&outer.root).join(below) == Path::new(&mount.root))
+    }
+
     /// Whether the caller's ids stand for nobody in its own user namespace: nobody in it may then make another one.
     pub fn is_unmapped(&self) -> bool {
         let has_none = |id: Option<u64>, file: &str| {
@@ -229,9 +249,11 @@ impl Machine {
 struct Mount {
     id: String,
     parent: String,
+    device: String,
     root: String,
     point: String,
     options: String,
+    propagation: Vec<String>,
     fstype: String,
     superblock: String,
 }
@@ -244,9 +266,11 @@ impl Mount {
         Some(Mount {
             id: next()?,
             parent: next()?,
-            root: next().and_then(|_device| next())?,
+            device: next()?,
+            root: next()?,
             point: next()?,
             options: next()?,
+            propagation: before.map(str::to_owned).collect(),
             fstype: after.next()?.to_owned(),
             superblock: after.nth(1)?.to_owned(),
         })

@@ -14,6 +14,7 @@ use std::path::Path;
 
 mod numbers;
 pub(crate) mod of_process;
+pub(crate) mod persist;
 mod relations;
 mod saved;
 

@@ -102,6 +102,57 @@ causes! {
     GoneOrForeign:
         "the namespace is gone, or the caller has no CAP_SYS_ADMIN over it",
         "keep a descriptor or a bind mount of what is to last, or run it as who made it";
+    /// CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace is missing.
+    NoMountPrivilege:
+        "the caller has no CAP_SYS_ADMIN in the user namespace that owns its mount namespace",
+        "do it in new user and mnt namespaces, keep the namespace in a registry, or run it as root";
+    /// The kernel copies no mount of a mnt namespace to where another mount namespace would see it.
+    SharedTarget:
+        "a mnt namespace cannot be mounted where other mount namespaces see it",
+        "make the directory a private mount first: mount --bind DIR DIR; mount --make-private DIR";
+    /// A mount namespace that would hold itself, or one that the kernel takes for it: since Linux 6.18 it goes by
+    /// numbers that each CPU gives out for itself.
+    OlderMountNamespace:
+        "the mnt namespace is the caller's own, or the kernel takes it for an older one",
+        "keep it in a registry, keep a descriptor of it, or make it on the CPU where the caller's own was made";
+    /// A mount that came from a more privileged mount namespace.
+    LockedMount:
+        "the mount was there when this less privileged mount namespace was made, or it is in another one",
+        "unmount it in the mount namespace where it was mounted";
+    /// There is no directory to make a file in.
+    NoDirectory: "the directory does not exist", "make it first, or name another";
+    /// A directory that is closed to the caller.
+    DirectoryForbidden:
+        "the caller may not make, find or remove files in the directory",
+        "name another directory, or run it as the directory's owner";
+    /// A file that is not written over.
+    PathTaken: "there is a file at the path already", "name another path, or remove the file first";
+    /// As [`Cause::PathTaken`].
+    PathIsNamespaces:
+        "the path is a namespace's already",
+        "name another path, or release that namespace first";
+    /// A name that no registry takes.
+    BadName:
+        "it is no name for a registry",
+        "choose 1 to 200 bytes without a slash, not beginning with a dot";
+    /// A name of a registry that is in use.
+    NameTaken:
+        "a namespace of this kind has the name already",
+        "choose another name, or remove that one first";
+    /// An entry of a registry that cannot be judged from here.
+    KeptElsewhere:
+        "it is kept in another mount namespace, or by a process of another pid namespace",
+        "do it from there";
+    /// A registry's directory that others could change.
+    UnsafeDirectory:
+        "the registry's directory belongs to another user, or others may write to it",
+        "name a directory of one's own, with mode 0700";
+    /// There is no place for a registry of an ordinary user's.
+    NoRuntimeDirectory:
+        "XDG_RUNTIME_DIR is not set to an absolute path, and the caller may not mount",
+        "set XDG_RUNTIME_DIR to a directory of one's own, or name the registry's directory";
+    /// Nothing to open or to release.
+    NothingKept: "nothing is kept there", "look for the name in the list or directory: it may have been removed";
     /// There are no file handles of namespaces.
     NoSaving:
         "this kernel has no file handles of namespaces, or a filter refuses them",

@@ -88,6 +88,14 @@ pub fn send_descriptor(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> Result<()>
     Errno::check(sent).map(drop)
 }
 
+/// send(2) of one byte; EPIPE, and no signal, when nobody is there any more.
+pub fn send_byte(socket: BorrowedFd<'_>, byte: u8) -> Result<()> {
+    let (number, flags) = (socket.as_raw_fd(), libc::MSG_NOSIGNAL);
+    // SAFETY: one byte, a local.
+    let sent = unsafe { libc::send(number, (&raw const byte).cast(), 1, flags) };
+    Errno::check(sent).map(drop)
+}
+
 /// fcntl(2) `F_DUPFD_CLOEXEC`: a copy whose number is at least `least`; EBADF for a closed one.
 pub fn duplicate_number(fd: RawFd, least: c_int) -> Result<OwnedFd> {
     // SAFETY: numbers only.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._cancel import Cancel
-from ._kind import Kind, kinds_of
+from ._kind import Kind, kinds_of, text
 from ._namespace import Namespace
 from ._spec import Spec
 
@@ -60,17 +60,17 @@ class Held(Mapping[str, Namespace]):
     def __getitem__(self, kind: Any) -> Namespace:
         """Open one of them, by :class:`Kind` or by name."""
         one = kinds_of("kind", kind)
-        if one not in list(self.kinds):
+        if text(one) not in list(self):
             raise KeyError(kind)
         return Namespace._of_core(self._core.get(one))
 
     def __iter__(self) -> Iterator[str]:
         """Their kinds' names."""
-        return (str(kind.name).lower() for kind in self.kinds)
+        return iter(text(self.kinds).split(","))
 
     def __len__(self) -> int:
         """How many they are."""
-        return len(list(self.kinds))
+        return len(list(iter(self)))
 
     def __enter__(self) -> "Self":
         """Close at the end."""
@@ -112,14 +112,13 @@ def hold(
         has no meaning here.
     :raises Error: as :class:`Popen`; EINVAL, there is nothing to hold.
     """
-    if spec is None:
-        spec = Spec(**options)
-    elif not isinstance(spec, Spec):
-        spec = Spec(spec, **options)
-    elif options:
-        spec = spec.replace(**options)
+    given: dict[str, Any] = {**options}
+    if isinstance(spec, Spec):
+        made = spec.replace(**given) if given else spec
+    else:
+        made = Spec(**given) if spec is None else Spec(spec, **given)
     held = Held.__new__(Held)
-    held._core = spec._core().hold(None if cancel is None else cancel._core)
+    held._core = made._core().hold(None if cancel is None else cancel._core)
     return held
 
 

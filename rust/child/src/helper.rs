@@ -1,7 +1,8 @@
 //! The helper: the child's steps as a program of its own, static and tiny, which the library runs from memory.
 //!
-//! With one or two arguments it is a companion, and with the second it watches the host as well. With four it
-//! performs a program in a memory of its own: they say which descriptor to map, how much of it, and where.
+//! With one or two arguments it is a companion, and with the second it watches the host as well. With three it holds
+//! a namespace, and two of them tell others which. With four it performs a program in a memory of its own: they say
+//! which descriptor to map, how much of it, and where.
 //!
 //! Compiled by build.rs with nothing but `core`, linked with nothing at all.
 //!
@@ -16,6 +17,7 @@
 mod call;
 mod companion;
 mod descriptors;
+mod holder;
 mod image;
 mod linux;
 mod memory;
@@ -49,6 +51,7 @@ unsafe extern "C" fn main(stack: *const usize) -> ! {
     let arguments = unsafe { slice::from_raw_parts(stack.wrapping_add(1).cast::<*const c_char>(), count) };
     match *arguments {
         [_, fd, length, address] => perform([fd, length, address].map(number)),
+        [_, _, _] => holder::hold(),
         _ => companion::watch(count > 1),
     }
 }
