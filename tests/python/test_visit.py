@@ -208,8 +208,16 @@ def test_a_coroutine_does_not_visit() -> None:  # noqa: PLR0915
         with net.visit():
             yield
 
+    class Manager:
+        def __enter__(self) -> None:
+            self.visit = net.visit()
+            self.visit.__enter__()
+
+        def __exit__(self, *raised: Any) -> None:
+            self.visit.__exit__(*raised)
+
     def look_wrapped() -> None:
-        with wrapped(), contextlib.ExitStack() as stack:
+        with wrapped(), Manager(), contextlib.ExitStack() as stack:
             stack.enter_context(net.visit())
             inside.append(here("net"))
 
@@ -246,13 +254,17 @@ def test_a_coroutine_does_not_visit() -> None:  # noqa: PLR0915
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(net.visit())
 
+    async def by_ones_own() -> None:
+        with Manager():
+            await asyncio.sleep(0)
+
     async def allowed() -> None:
         look()
         look_wrapped()
         assert net.call(here, "net") == net.inode
         await asyncio.get_running_loop().run_in_executor(None, look)
 
-    for refused in (plain, by_generator, by_old, by_manager, by_stack, by_asynchronous_stack):
+    for refused in (plain, by_generator, by_old, by_manager, by_stack, by_asynchronous_stack, by_ones_own):
         with pytest.raises(RuntimeError, match="cannot stay across an await"):
             asyncio.run(refused())
         assert here("net") == home
