@@ -54,6 +54,12 @@ def closed_file() -> object:
     return file
 
 
+def closed_namespace() -> nsiso.Namespace:
+    """One that is no descriptor any more."""
+    with nsiso.Namespace.current("uts") as namespace:
+        return namespace
+
+
 def evaluate(expression: str) -> dict[str, Any]:
     """Evaluate a call that must fail; tell how it failed and what it left behind."""
     forks: list[None] = []

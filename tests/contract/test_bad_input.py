@@ -43,6 +43,7 @@ REFUSED: list[tuple[str, str, int | None]] = [
     ("nsiso.setns(TextFileno())", "TypeError", None),
     ("nsiso.setns(object())", "TypeError", None),
     ("nsiso.setns(closed_file())", "ValueError", None),
+    ("nsiso.setns(closed_namespace())", "ValueError", None),
     ("nsiso.setns(GoodFileno(900))", "Error", EBADF),
     ("nsiso.clone(None)", "TypeError", None),
     ("nsiso.clone(5)", "TypeError", None),

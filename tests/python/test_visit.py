@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import fcntl
 import os
+import platform
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import nsiso
 import pytest
 from nsiso import Namespace, Spec
-from spawning import apart, descriptors, here, inode, running, sleeper, spec
+from spawning import apart, descriptors, here, inode, running, script, sleeper, spec
 
 VISITED = ("uts", "ipc", "net", "cgroup")
 THREADS, VISITS = 8, 1000
@@ -207,8 +208,16 @@ def test_a_coroutine_does_not_visit() -> None:  # noqa: PLR0915
         with net.visit():
             yield
 
+    class Manager:
+        def __enter__(self) -> None:
+            self.visit = net.visit()
+            self.visit.__enter__()
+
+        def __exit__(self, *raised: Any) -> None:
+            self.visit.__exit__(*raised)
+
     def look_wrapped() -> None:
-        with wrapped(), contextlib.ExitStack() as stack:
+        with wrapped(), Manager(), contextlib.ExitStack() as stack:
             stack.enter_context(net.visit())
             inside.append(here("net"))
 
@@ -245,13 +254,17 @@ def test_a_coroutine_does_not_visit() -> None:  # noqa: PLR0915
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(net.visit())
 
+    async def by_ones_own() -> None:
+        with Manager():
+            await asyncio.sleep(0)
+
     async def allowed() -> None:
         look()
         look_wrapped()
         assert net.call(here, "net") == net.inode
         await asyncio.get_running_loop().run_in_executor(None, look)
 
-    for refused in (plain, by_generator, by_old, by_manager, by_stack, by_asynchronous_stack):
+    for refused in (plain, by_generator, by_old, by_manager, by_stack, by_asynchronous_stack, by_ones_own):
         with pytest.raises(RuntimeError, match="cannot stay across an await"):
             asyncio.run(refused())
         assert here("net") == home
@@ -293,6 +306,40 @@ def test_who_cannot_come_back_does_not_go() -> None:
                 traceback.print_exc()
             os._exit(1)
         assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_who_cannot_come_back_any_more_stays() -> None:
+    """Nobody gets that thread back, and the others run on: the interpreter is not held meanwhile."""
+    setns = {"x86_64": 308, "aarch64": 268}[platform.machine()]
+    done = script(f"""
+import os, threading, time
+import nsiso
+from spawning import inode, sleeper, spec, take_away
+
+def in_own_namespaces():
+    began = threading.Event()
+    numbers = []
+
+    def visit():
+        with net.visit():
+            numbers.append(threading.get_native_id())
+            take_away({setns})  # of this thread only
+            began.set()
+        numbers.append(0)
+
+    with sleeper("net") as child:
+        net = nsiso.Namespace.of(child, "net")
+        threading.Thread(target=visit, daemon=True).start()
+        assert began.wait(20)
+        for _ in range(50):
+            time.sleep(0.01)
+            assert inode(f"/proc/self/task/{{numbers[0]}}/ns/net") == net.inode
+        assert len(numbers) == 1
+    return "stayed"
+
+print(nsiso.call(in_own_namespaces, spec=spec("net")))
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stayed\n", "")
 
 
 def test_other_kinds_are_not_visited() -> None:

@@ -17,6 +17,11 @@ And a function, in a process of its own, whose result or exception comes back:
 ``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``plan``
 and ``probe`` for the shell.
 
+A :class:`Namespace` is held, asked, and visited by a thread; a spec joins it:
+
+    >>> nsiso.Namespace.current("uts").kind
+    <Kind.UTS: 67108864>
+
 The documented calls, as the manual has them:
 
     >>> pid = nsiso.clone(lambda: 7, nsiso.Kind.USER | nsiso.Kind.UTS)

@@ -114,18 +114,19 @@ fn forget() {
 }
 
 /// Whether what is to be entered could still be on while other tasks of an event loop run: in a coroutine, also by way
-/// of generators and of contextlib, which go on as it does.
+/// of generators and of context managers, which leave off before what they have entered is left.
 fn in_coroutine(py: Python<'_>) -> PyResult<bool> {
     if !loop_runs(py)? {
         return Ok(false);
     }
     let mut frame = py.import(intern!(py, "sys"))?.call_method0(intern!(py, "_getframe"))?;
     while !frame.is_none() {
-        let flags: u32 = frame.getattr(intern!(py, "f_code"))?.getattr(intern!(py, "co_flags"))?.extract()?;
+        let code = frame.getattr(intern!(py, "f_code"))?;
+        let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
         if flags & AWAITS != 0 {
             return Ok(true);
         }
-        if flags & GENERATOR == 0 && !is_contextlibs(&frame)? {
+        if flags & GENERATOR == 0 && !is_managers(&frame, &code)? {
             return Ok(false);
         }
         frame = frame.getattr(intern!(py, "f_back"))?;
@@ -133,8 +134,12 @@ fn in_coroutine(py: Python<'_>) -> PyResult<bool> {
     Ok(false)
 }
 
-fn is_contextlibs(frame: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Of contextlib, or an `__enter__` of anybody's.
+fn is_managers(frame: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = frame.py();
+    if code.getattr(intern!(py, "co_name"))?.eq(intern!(py, "__enter__"))? {
+        return Ok(true);
+    }
     let globals = frame.getattr(intern!(py, "f_globals"))?;
     let module = globals.call_method1(intern!(py, "get"), (intern!(py, "__name__"),))?;
     module.eq(intern!(py, "contextlib"))

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,21 @@
 
 /* No call of this process has opened so many. */
 enum { CLOSED = 777 };
+
+#ifndef __SANITIZE_ADDRESS__
+/* Who allocates in a visit pays for it in each. */
+static _Atomic size_t allocations;
+
+void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+#else
+static const size_t allocations;
+#endif
 
 static const nsiso_kinds VISITED[] = {NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET, NSISO_NEWCGROUP};
 
@@ -289,6 +305,31 @@ static int go_further(void *arg)
     return result + 10;
 }
 
+static int count_calls(void *arg)
+{
+    return ++*(int *)arg;
+}
+
+static void a_visit_from_home_allocates_and_opens_nothing(void)
+{
+    settle();
+    nsiso_process *process = sleeper(NSISO_NEWNET);
+    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, NULL));
+    int home = opened(nsiso_ns_home(NSISO_NEWNET, NULL)), calls = 0, result = 0;
+    size_t before = allocations;
+    struct rlimit none = {0, 0}, limit;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none.rlim_max = limit.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    for (int i = 0; i < 100; i++)
+        ok(nsiso_ns_visit(fd, NSISO_NEWNET, home, count_calls, &calls, &result, 0, &error));
+    CHECK(calls == 100 && result == 100 && allocations == before);
+    refused(EMFILE, "open", nsiso_ns_visit(fd, NSISO_NEWNET, -1, count_calls, &calls, &result, 0, &error));
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(close(fd) == 0 && close(home) == 0);
+    nsiso_process_free(process);
+}
+
 static void visits_nest(void)
 {
     settle();
@@ -439,6 +480,7 @@ static const struct check checks[] = {
     CASE(a_saved_one_is_that_one_or_none),
     CASE(a_socket_is_of_the_namespace_it_was_made_in),
     CASE(visits_lead_there_and_back),
+    CASE(a_visit_from_home_allocates_and_opens_nothing),
     CASE(visits_nest),
     CASE(mounts_are_visited_on_another_thread),
     CASE(nobody_goes_where_there_is_no_way_back),
