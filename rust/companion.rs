@@ -109,6 +109,11 @@ impl Running {
         self.process.id()
     }
 
+    /// Whether it has not ended.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.process.poll(), Ok(None))
+    }
+
     /// The pidfd of pid 1, whose namespaces are joined.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.pidfd()

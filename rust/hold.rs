@@ -54,19 +54,25 @@ impl Spec {
     /// As [`Spec::hold`]; ECANCELED when it says no.
     pub fn hold_while(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Namespaces> {
         let mut spec = self.clone();
-        for join in &self.joins {
-            spec.keep |= join.asked_kinds()?;
-        }
-        spec.keep |= self.unshare;
-        if spec.keep.is_empty() {
-            return Err(Error::invalid("hold", "the spec has no namespaces", Cause::BadArgument));
-        }
+        spec.keep = self.held_kinds()?;
         spec.init = self.unshare.contains(Kind::Pid);
         // It ends with its host as it is: by the end of their socket.
         spec.kill_with_parent = false;
         let held = spawn::hold(Plan::new(&spec, None, true)?, go_on)?;
         let (all, init) = held.into_namespaces()?;
         Ok(Namespaces(Arc::new(Set { all, init })))
+    }
+
+    /// Of which kinds the namespaces are that [`Spec::hold`] would give.
+    pub(crate) fn held_kinds(&self) -> Result<Kinds> {
+        let mut kinds = self.unshare;
+        for join in &self.joins {
+            kinds |= join.asked_kinds()?;
+        }
+        if kinds.is_empty() {
+            return Err(Error::invalid("hold", "the spec has no namespaces", Cause::BadArgument));
+        }
+        Ok(kinds)
     }
 }
 
@@ -84,6 +90,16 @@ impl Namespaces {
     /// Of which kinds they are.
     pub fn kinds(&self) -> Kinds {
         self.iter().fold(Kinds::NONE, |kinds, namespace| kinds | namespace.kind())
+    }
+
+    /// Whether processes can still join all of it: pid 1, if there is one, has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.0.init.as_ref().is_none_or(Running::is_alive)
+    }
+
+    /// Whether no clone of this is anywhere, in a spec or in a pool.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        Arc::get_mut(&mut self.0).is_some()
     }
 
     /// The number of pid 1, as the caller's pid namespace counts; `None` without a pid namespace.

@@ -88,6 +88,12 @@ causes! {
         "run a function in a process of its own in it; for mnt on a thread of its own";
     /// Sockets are made in net namespaces.
     NotNetNamespace: "it is no net namespace", "name a net namespace";
+    /// A set of namespaces that is to go back into a pool.
+    SetInUse:
+        "something else holds the set of namespaces as well",
+        "drop the specs that join it, and its clones, before it is given back";
+    /// A pool has as many sets as it may have.
+    PoolFull: "the pool is full", "drop the set, or make the pool larger";
     /// Process numbers are of pid namespaces.
     NotPidNamespace: "it is no pid namespace", "ask a pid namespace";
     /// No process has this number there.

@@ -76,6 +76,7 @@ MAY_USE = {
     "namespace": WORDS | {"caller", "sys"},
     "registry": WORDS | {"caller", "command", "namespace", "process", "spec", "sys"},
     "visit": WORDS | {"explain", "namespace", "sys"},
+    "pool": WORDS | {"hold", "spec", "sys"},
     "enter": WORDS | {"calls", "explain", "join", "namespace", "plan", "spec", "sys"},
     "power": WORDS | {"caller", "namespace", "sys"},
     "join": WORDS | {"hold", "namespace", "power", "sys"},
