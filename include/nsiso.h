@@ -189,6 +189,15 @@ typedef struct nsiso_namespaces nsiso_namespaces;
 typedef struct nsiso_plan nsiso_plan;
 
 /**
+ * At most so many sets of namespaces as one spec makes them, ready to be taken.
+ *
+ * Nothing happens behind its host's back: it has no thread and no timer. Owned by the caller, who frees it
+ * (nsiso_pool_free); the sets in it go then, those that were taken are their takers'. May be used by many
+ * threads at once.
+ */
+typedef struct nsiso_pool nsiso_pool;
+
+/**
  * What was allowed when it was made. May be read by many threads at once.
  */
 typedef struct nsiso_probe nsiso_probe;
@@ -1151,6 +1160,80 @@ const char *nsiso_plan_text(const struct nsiso_plan *plan);
  * Frees a plan. NULL is allowed. Returns NULL.
  */
 struct nsiso_plan *nsiso_plan_free(struct nsiso_plan *plan);
+
+/**
+ * Makes an empty pool.
+ *
+ * spec: what nsiso_hold is to make; copied.
+ * size: how many sets at most, from 1 to 4096. Each has a descriptor for each of its kinds.
+ * flags: 0.
+ * ret_pool: the pool; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: a NULL, an unknown flag, a size out of range, a spec without namespaces. MT-Safe. Needs no
+ * privilege.
+ */
+int nsiso_pool_new(const struct nsiso_spec *spec,
+                   size_t size,
+                   uint32_t flags,
+                   struct nsiso_pool **ret_pool,
+                   struct nsiso_error **reterr);
+
+/**
+ * Makes what is missing, one set after the other, and throws away those whose pid 1 has ended: called where the
+ * host has time. Others may take meanwhile.
+ *
+ * pool: the pool.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns how many it has made, or what nsiso_hold returns; what was made before that stays. MT-Safe env.
+ */
+int nsiso_pool_refill(const struct nsiso_pool *pool,
+                      uint32_t flags,
+                      struct nsiso_error **reterr);
+
+/**
+ * Takes a set that is ready; where there is none, one that is made now, at the price of making.
+ *
+ * pool: the pool.
+ * flags: 0.
+ * ret_set: the set, to be freed or given back; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or what nsiso_hold returns. MT-Safe env.
+ */
+int nsiso_pool_take(const struct nsiso_pool *pool,
+                    uint32_t flags,
+                    struct nsiso_namespaces **ret_set,
+                    struct nsiso_error **reterr);
+
+/**
+ * Puts a set back, to be taken again as it is: with the host name, mounts, interfaces, queues and processes that
+ * were left in it. Who does not want that frees it instead.
+ *
+ * pool: the pool.
+ * set: is freed by this, on success and on failure, unless it or pool is NULL.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EINVAL a NULL, an unknown flag, or a set of other kinds; -EBUSY a spec that joins the set holds
+ * it as well; -ESRCH its pid 1 has ended; -ENOSPC the pool is full. MT-Safe race:set.
+ */
+int nsiso_pool_give_back(const struct nsiso_pool *pool,
+                         struct nsiso_namespaces *set,
+                         uint32_t flags,
+                         struct nsiso_error **reterr);
+
+/**
+ * How many sets are ready now. 0 for NULL. MT-Safe.
+ */
+size_t nsiso_pool_ready(const struct nsiso_pool *pool);
+
+/**
+ * Frees a pool and lets go of the sets in it; NULL is allowed. Returns NULL. MT-Safe race:pool.
+ */
+struct nsiso_pool *nsiso_pool_free(struct nsiso_pool *pool);
 
 /**
  * Tries each kind of namespace and each feature in a throw-away child, by the road that

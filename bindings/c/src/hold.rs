@@ -14,7 +14,7 @@ use std::os::fd::AsRawFd;
 /// Owned by the caller, who frees it (nsiso_namespaces_free). May be used by many threads at once. When it
 /// is freed, and no spec that joins it is left, or when its process ends, that pid 1 ends, and with it
 /// everything in the pid namespace; the others live on as long as somebody is in them or has them open.
-pub struct nsiso_namespaces(Namespaces);
+pub struct nsiso_namespaces(pub(crate) Namespaces);
 
 /// Makes the namespaces of a spec, with id maps, names, clocks, /proc and lo, and holds them without a process;
 /// those that the spec joins are among them. What it says of a process has no meaning here.

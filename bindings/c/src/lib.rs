@@ -15,6 +15,7 @@ mod kind;
 mod links;
 mod namespace;
 mod plan;
+mod pool;
 mod probe;
 mod process;
 mod spec;

@@ -50,6 +50,7 @@ from ._kind import NS, Kind
 from ._namespace import Namespace
 from ._nsiso import VERSION
 from ._plan import Plan, Step
+from ._pool import Pool
 from ._popen import Popen, Usage
 from ._probe import Answer, FeatureInfo, Probe, features, probe
 from ._run import check_output, run
@@ -70,6 +71,7 @@ __all__ = [
     "Namespace",
     "NoResult",
     "Plan",
+    "Pool",
     "Popen",
     "Probe",
     "Spec",

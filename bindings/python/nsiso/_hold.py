@@ -38,6 +38,12 @@ class Held(Mapping[str, Namespace]):
     def __init__(self) -> None:
         raise TypeError("Held is made by nsiso.hold")
 
+    @classmethod
+    def _of_core(cls, core: "_nsiso.Held") -> "Self":
+        held = cls.__new__(cls)
+        held._core = core
+        return held
+
     @property
     def kinds(self) -> Kind:
         """Of which kinds they are."""
@@ -112,14 +118,14 @@ def hold(
         has no meaning here.
     :raises Error: as :class:`Popen`; EINVAL, there is nothing to hold.
     """
-    given: dict[str, Any] = {**options}
+    return Held._of_core(spec_of(spec, {**options})._core().hold(None if cancel is None else cancel._core))
+
+
+def spec_of(spec: "Union[Spec, Kind, int, str, None]", options: dict[str, Any]) -> Spec:
+    """What is meant: a spec, or what is new, with these options in place of its own."""
     if isinstance(spec, Spec):
-        made = spec.replace(**given) if given else spec
-    else:
-        made = Spec(**given) if spec is None else Spec(spec, **given)
-    held = Held.__new__(Held)
-    held._core = made._core().hold(None if cancel is None else cancel._core)
-    return held
+        return spec.replace(**options) if options else spec
+    return Spec(**options) if spec is None else Spec(spec, **options)
 
 
 def enter(join: "Union[JoinLike, Sequence[JoinLike]]") -> None:

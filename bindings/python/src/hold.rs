@@ -13,11 +13,26 @@ use std::sync::{Mutex, PoisonError};
 pub struct Held(Mutex<Option<Namespaces>>);
 
 impl Held {
+    /// Open.
+    pub fn of(set: Namespaces) -> Held {
+        Held(Mutex::new(Some(set)))
+    }
+
+    /// What it held: it is closed now.
+    pub fn taken(&self) -> PyResult<Namespaces> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        held.ok_or_else(closed)
+    }
+
     /// What it holds.
     pub fn set(&self) -> PyResult<Namespaces> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.clone().ok_or_else(|| PyValueError::new_err("I/O operation on closed namespaces"))
+        held.clone().ok_or_else(closed)
     }
+}
+
+fn closed() -> PyErr {
+    PyValueError::new_err("I/O operation on closed namespaces")
 }
 
 #[pymethods]
@@ -49,8 +64,7 @@ impl Held {
 
     /// Lets go of them.
     fn close(&self) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(held);
+        drop(self.taken());
     }
 }
 
@@ -58,7 +72,7 @@ impl Held {
 pub fn hold(py: Python<'_>, spec: nsiso::Spec, cancel: Option<Py<Cancel>>) -> PyResult<Held> {
     let spec = cancelled_by(spec, cancel);
     let set = interruptible(py, |go_on| spec.hold_while(go_on))?;
-    Ok(Held(Mutex::new(Some(set))))
+    Ok(Held::of(set))
 }
 
 /// Moves the calling thread into what the spec joins.

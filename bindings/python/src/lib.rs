@@ -8,6 +8,7 @@ mod hold;
 mod inspect;
 mod lent;
 mod namespace;
+mod pool;
 mod spawn;
 mod spec;
 mod visit;

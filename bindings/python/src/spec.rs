@@ -2,6 +2,7 @@
 
 use crate::error::to_python;
 use crate::hold::{self, Held};
+use crate::pool::Pool;
 use crate::spawn::{self, Cancel, Order, Process};
 use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset, Terminal};
 use pyo3::exceptions::PyValueError;
@@ -129,6 +130,11 @@ impl Spec {
     #[pyo3(signature = (cancel=None))]
     fn hold(&self, py: Python<'_>, cancel: Option<Py<Cancel>>) -> PyResult<Held> {
         hold::hold(py, self.0.clone(), cancel)
+    }
+
+    /// Of so many such sets.
+    fn pool(&self, py: Python<'_>, size: usize) -> PyResult<Pool> {
+        Pool::of(py, &self.0, size)
     }
 
     /// Moves the calling thread into what it joins.
