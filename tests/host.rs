@@ -45,11 +45,16 @@ fn role(name: &str) -> (Spec, &'static [&'static str]) {
         "all, init" => (user(Kinds::ALL).proc().hostname("h").init(), &FAMILY),
         "copied" => (user(Kind::Uts.into()).own_memory(), &ALONE),
         "copied, init" => (pid.init().own_memory(), &FAMILY),
+        "held" => (user(Kinds::ALL - Kind::Pid), &[]),
+        "held, all" => (user(Kinds::ALL).proc().hostname("h"), &[]),
         _ => panic!("no role {name:?}"),
     }
 }
 
 const ROLES: [&str; 8] = ["plain", "namespaces", "pid", "init", "all", "all, init", "copied", "copied, init"];
+
+/// These hold namespaces, and start no command.
+const HOLDERS: [&str; 2] = ["held", "held, all"];
 
 fn is_long() -> bool {
     std::env::var_os("NSISO_SOAK").is_some()
@@ -65,13 +70,17 @@ fn host() {
     let mut pipe = unsafe { File::from_raw_fd(PIPE) };
     let (spec, words) = role(name);
     let spec = if kills == "kill" { spec.kill_with_parent() } else { spec };
-    let command = Command::new(words[0]).args(&words[1..]).keep(PIPE).null(0).null(1).null(2);
     // SAFETY: takes nothing.
     writeln!(pipe, "{}", unsafe { libc::gettid() }).unwrap();
     pipe.read_exact(&mut [0]).unwrap();
-    let mut running = Vec::new();
-    while running.len() < COMMANDS {
-        running.push(spec.spawn(&command).unwrap_or_else(|error| panic!("{error}")));
+    let (mut running, mut held) = (Vec::new(), Vec::new());
+    while running.len() + held.len() < COMMANDS {
+        if let [program, args @ ..] = words {
+            let command = Command::new(program).args(args).keep(PIPE).null(0).null(1).null(2);
+            running.push(spec.spawn(&command).unwrap_or_else(|error| panic!("{error}")));
+        } else {
+            held.push(spec.hold().unwrap_or_else(|error| panic!("{error}")));
+        }
         pipe.write_all(b"1").unwrap();
     }
     std::thread::sleep(SOON);
@@ -183,7 +192,8 @@ fn kill_host_at(words: &str, call: usize) -> (usize, Vec<(i32, String)>) {
 #[test]
 fn commands_end_with_a_host_that_is_killed_at_any_of_its_calls() {
     let _turn = adopt_orphans();
-    let roles = if is_long() { &ROLES[..] } else { &["pid"] };
+    let all = [&ROLES[..], &HOLDERS].concat();
+    let roles = if is_long() { &all[..] } else { &["pid", "held, all"] };
     for role in roles {
         for call in 0.. {
             let (commands, left) = kill_host_at(&format!("{role};kill"), call);
@@ -202,10 +212,11 @@ fn commands_end_with_a_host_that_is_killed_at_any_of_its_calls() {
 fn commands_end_with_a_host_that_is_killed_at_any_time() {
     let _turn = adopt_orphans();
     let times = if is_long() { 1_000 } else { 60 };
+    let roles = [&ROLES[..], &HOLDERS].concat();
     let mut seed = u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
     let mut started = Vec::new();
     for time in 0..times {
-        let role = ROLES[time % ROLES.len()];
+        let role = roles[time % roles.len()];
         // xorshift: any spread over the span will do.
         seed ^= seed << 13;
         seed ^= seed >> 7;
