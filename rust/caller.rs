@@ -216,7 +216,13 @@ impl Machine {
 
     /// The directories of the control groups that the caller is in, version 2 first; those that it sees mounted.
     pub fn own_cgroups(&self) -> Vec<PathBuf> {
-        let (Some(groups), Some(mounts)) = (self.read("thread-self/cgroup"), self.mounts()) else {
+        self.cgroups_of("thread-self")
+    }
+
+    /// The same of a process.
+    pub fn cgroups_of(&self, process: &str) -> Vec<PathBuf> {
+        let groups = self.read(&format!("{process}/cgroup"));
+        let (Some(groups), Some(mounts)) = (groups, self.mounts()) else {
             return Vec::new();
         };
         let directory = |line: &str| {

@@ -10,6 +10,7 @@ use crate::hold::Namespaces;
 use crate::idmap::IdMap;
 use crate::join::{Join, Target};
 use crate::kind::Kinds;
+use crate::like::{Likeness, Model};
 use crate::plan::{Job, Plan};
 use crate::process::Process;
 use crate::spawn::{self, Held};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod function;
+mod like;
 
 /// A description of namespaces and of the process in them. Cheap to keep, to clone and to use often.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,9 @@ pub struct Spec {
     pub(crate) timeout: Option<Duration>,
     pub(crate) cancel: Option<Cancel>,
     pub(crate) own_memory: bool,
+    pub(crate) like: Option<(i32, Likeness)>,
+    /// What was read of that process; in the plan's own copy of a spec only.
+    pub(crate) model: Option<Arc<Model>>,
 }
 
 /// How ids are mapped. More than one of them contradict each other.

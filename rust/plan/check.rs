@@ -136,6 +136,8 @@ fn has_joins_only(spec: &Spec) -> bool {
         timeout,
         cancel,
         own_memory,
+        like,
+        model: _,
     } = spec;
     let switches = [proc, loopback_down, new_session, no_new_privs, init, kill_with_parent, own_memory];
     let of_namespaces = unshare.is_empty()
@@ -148,7 +150,7 @@ fn has_joins_only(spec: &Spec) -> bool {
         && cgroups.is_empty()
         && *limits == Limits::default()
         && *terminal == Terminal::default();
-    let of_start = keep.is_empty() && timeout.is_none() && cancel.is_none();
+    let of_start = keep.is_empty() && like.is_none() && timeout.is_none() && cancel.is_none();
     !switches.into_iter().any(|switch| *switch) && of_namespaces && of_process && of_start
 }
 

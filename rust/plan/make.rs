@@ -26,6 +26,9 @@ const MOST_HAVE: usize = 16;
 impl Plan {
     /// Without a job the process is of no use but for its namespaces, and is not let go on.
     pub(crate) fn new(spec: &Spec, job: Option<Job<'_>>, hold: bool) -> Result<Plan> {
+        if let Some((pid, what)) = spec.like.filter(|_| spec.model.is_none()) {
+            return Plan::new(&spec.modelled(pid, what)?, job, hold);
+        }
         let joined = spec.joins.iter().map(Join::asked_kinds).collect::<Result<Vec<_>>>()?;
         check(spec, &joined)?;
         let birth = birth(spec, job, &joined);
@@ -58,7 +61,7 @@ impl Plan {
             ops.push(Op::Hold);
         }
         match job {
-            Some(Job::Command(command)) => ops.push(exec(command, hold)?),
+            Some(Job::Command(command)) => ops.push(exec(spec, command, hold)?),
             Some(Job::Function(function)) => ops.push(Op::Call(function)),
             None => {}
         }

@@ -56,6 +56,7 @@ impl Plan {
                 capability("CAP_SYS_ADMIN")
             }
             Op::LoopbackUp => capability("CAP_NET_ADMIN"),
+            Op::ChangeRoot(_) => capability("CAP_SYS_CHROOT"),
             Op::Rlimit { .. } => "CAP_SYS_RESOURCE to raise a hard limit".to_owned(),
             Op::Setgroups(_) | Op::Setgid(_) => capability("CAP_SETGID"),
             Op::Setuid(_) => capability("CAP_SETUID"),
@@ -71,6 +72,7 @@ impl Plan {
             | Op::Setpgid(_)
             | Op::NoNewPrivs
             | Op::Chdir(_)
+            | Op::ChangeDirectory(_)
             | Op::Descriptors
             | Op::CloseOnExec
             | Op::Introduce

@@ -107,6 +107,9 @@ pub(crate) enum Op {
     ForbidTyping,
     NoNewPrivs,
     Chdir(CString),
+    /// To a directory that is open.
+    ChangeDirectory(Arc<OwnedFd>),
+    ChangeRoot(Arc<OwnedFd>),
     Descriptors,
     CloseOnExec,
     /// The child waits until the companion knows it.
@@ -248,7 +251,8 @@ impl Step<'_> {
             Op::KeepCapabilities(_) => "capabilities",
             Op::ForbidTyping => "seccomp",
             Op::NoNewPrivs => "no_new_privs",
-            Op::Chdir(_) => "chdir",
+            Op::Chdir(_) | Op::ChangeDirectory(_) => "chdir",
+            Op::ChangeRoot(_) => "chroot",
             Op::Descriptors => "dup",
             Op::CloseOnExec => "close_range",
             Op::Exec { .. } | Op::ExecFile { .. } => "exec",
@@ -293,6 +297,8 @@ impl Step<'_> {
             Op::KeepCapabilities(keep) => format!("keep {keep}"),
             Op::ForbidTyping => "no TIOCSTI, no TIOCLINUX".to_owned(),
             Op::Chdir(path) => text(path.to_bytes()),
+            Op::ChangeDirectory(_) => "as the process".to_owned(),
+            Op::ChangeRoot(_) => "to the process's".to_owned(),
             Op::Exec { argv, .. } => format!("{:?}", OsStr::from_bytes(argv.first().to_bytes())),
             Op::ExecFile { .. } => "the companion".to_owned(),
             Op::Call(_) => "the function".to_owned(),
@@ -364,6 +370,8 @@ impl Op {
             Op::ForbidTyping => child::Op::ForbidTyping,
             Op::NoNewPrivs => child::Op::Prctl { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 },
             Op::Chdir(path) => child::Op::Chdir { path },
+            Op::ChangeDirectory(fd) => child::Op::ChangeDirectory { fd: fd.as_raw_fd() },
+            Op::ChangeRoot(fd) => child::Op::ChangeRoot { fd: fd.as_raw_fd() },
             Op::Descriptors => child::Op::Descriptors { moves: runtime.moves },
             Op::CloseOnExec => child::Op::CloseOnExec { ranges: runtime.close },
             Op::Exec { paths, argv, envp, .. } => {

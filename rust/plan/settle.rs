@@ -59,6 +59,12 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
         }
         group => ops.extend(group.map(Op::Setpgid)),
     }
+    let named = job.command().and_then(|command| command.cwd.as_ref()).or(spec.cwd.as_ref());
+    if let Some(model) = spec.model.as_deref() {
+        // While these are at the numbers at which they were opened.
+        ops.extend(model.root.clone().map(Op::ChangeRoot));
+        ops.extend(model.cwd.clone().filter(|_| named.is_none()).map(Op::ChangeDirectory));
+    }
     if let Some(command) = job.command() {
         if !command.fds.is_empty() || has_own {
             ops.push(Op::Descriptors);
@@ -68,8 +74,7 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
     // By then the terminal is where the command will find it.
     ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
     // With the rights that the process has until here, as subprocess does.
-    let own = job.command().and_then(|command| command.cwd.as_ref());
-    if let Some(path) = own.or(spec.cwd.as_ref()) {
+    if let Some(path) = named {
         ops.push(Op::Chdir(c_string(path.as_os_str().as_bytes())?));
     }
     let in_own_user_namespace = spec.unshare.contains(Kind::User) || !spec.joins.is_empty();
@@ -116,7 +121,7 @@ fn is_kept_from_its_terminal(spec: &Spec, job: Job<'_>) -> bool {
 }
 
 /// `later`: at another time than the start, at which the environment may be another.
-pub fn exec(command: &Command, later: bool) -> Result<Op> {
+pub fn exec(spec: &Spec, command: &Command, later: bool) -> Result<Op> {
     let argv = words(command.args.iter().map(|arg| arg.as_bytes()))?;
     if let Some(file) = &command.file {
         return Ok(Op::ExecFile { file: Arc::clone(file), argv });
@@ -129,6 +134,7 @@ pub fn exec(command: &Command, later: bool) -> Result<Op> {
         },
         argv,
         envp: match &command.env {
+            None if has_environment(spec) => spec.model.as_ref().and_then(|model| model.environment.clone()),
             None => later.then(|| Arc::new(CStringArray::of_environment())),
             Some(Environment::Snapshot(strings)) => Some(Arc::clone(strings)),
             Some(Environment::Given(variables)) => {
@@ -136,6 +142,11 @@ pub fn exec(command: &Command, later: bool) -> Result<Op> {
             }
         },
     })
+}
+
+/// Whether it takes over a process's environment.
+fn has_environment(spec: &Spec) -> bool {
+    spec.model.as_ref().is_some_and(|model| model.environment.is_some())
 }
 
 /// Where execvp(3) would seek: the path itself if it has a slash, else that name in every directory of PATH.

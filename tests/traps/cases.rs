@@ -1,7 +1,7 @@
 //! What can a child be told to do, and where can it fail?
 
 use super::trap::strangers;
-use nsiso::{Command, IdMap, IdRange, Kind, Kinds, Offset, Process, Spec, Terminal};
+use nsiso::{Command, IdMap, IdRange, Kind, Kinds, Likeness, Offset, Process, Spec, Terminal};
 use std::ffi::c_int;
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -187,8 +187,10 @@ pub fn all(target: &Process, terminal: &File) -> Vec<Case> {
         Case::of(Spec::new()).with(|command| command.borrow_fd(999_999, 5)).fails("dup", libc::EBADF),
         Case::of(user(Kind::Time).boottime_offset(offset(-1_000_000_000))).fails("write", libc::ERANGE),
         Case::of(user(Kinds::NONE).oom_score_adj(-1000)).fails_unless_resourceful("write", libc::EACCES),
-        Case::of(Spec::new().join_path("/proc/self/ns/user")).fails("setns", libc::EINVAL),
-        Case::of(joined(Kind::Pid.into()).join_path("/proc/self/ns/uts")).fails("setns", libc::EPERM),
+        Case::of(Spec::new().join_path("/proc/self/ns/user")),
+        Case::of(joined(Kind::Pid.into()).join_path("/proc/self/ns/uts")),
+        Case::of(Spec::new().like(std::process::id() as i32, Likeness::CWD | Likeness::ENVIRONMENT)),
+        Case::of(user(Kind::Mnt).like(std::process::id() as i32, Likeness::ROOT)),
         Case::of(Spec::new().rlimit(libc::RLIMIT_NOFILE, 1 << 40, 1 << 40)).fails("setrlimit", libc::EPERM),
         Case::of(Spec::new().process_group(i32::MAX)).fails("setpgid", libc::EPERM),
         Case::of(Spec::new().controlling_terminal(7)).fails("controlling terminal", libc::ENOTTY),
@@ -204,12 +206,20 @@ pub fn all(target: &Process, terminal: &File) -> Vec<Case> {
 pub fn roots(terminal: &File) -> Vec<Case> {
     let kinds = Kinds::ALL - Kind::User;
     let tty = terminal.as_raw_fd();
-    vec![
+    // Of a process that has ended, which the kernel finds out.
+    let ended = sleeper(&Spec::new().unshare(Kind::Uts));
+    ended.kill().unwrap();
+    ended.wait().unwrap();
+    let by_pidfd =
+        ended.pidfd().map(|pidfd| Spec::new().join_fd(pidfd.try_clone_to_owned().unwrap(), Kind::Uts));
+    let refused = by_pidfd.map(|spec| Case::of(spec).fails("setns", libc::ESRCH));
+    let cases = vec![
         Case::of(Spec::new().unshare(kinds).hostname("h").proc().init().kill_with_parent()).has_companion(),
         Case::of(Spec::new().uid(33).gid(44).groups([55]).oom_score_adj(1)),
         Case::of(Spec::new().capabilities("chown".parse().unwrap())),
         Case::of(Spec::new().unshare(kinds)).with(|command| command.borrow_fd(tty, 2)),
-    ]
+    ];
+    cases.into_iter().chain(refused).collect()
 }
 
 /// The hierarchy with the pids controller, of version 1 or 2.

@@ -86,7 +86,7 @@ fn each_trap_fires_in_a_child_and_not_in_the_host() {
 /// where there is version 2 alone nobody is placed in a control group who is born in it.
 fn all_steps() -> BTreeSet<&'static str> {
     let steps = "companion clone setns unshare fork uid_map gid_map write mount sethostname setdomainname \
-                 setrlimit umask setsid setpgid setgroups setgid setuid capabilities no_new_privs chdir dup \
+                 setrlimit umask setsid setpgid setgroups setgid setuid capabilities no_new_privs chdir chroot dup \
                  close_range exec";
     let spaced = ["wait for the parent", "controlling terminal", "lo up"];
     let some = [("seccomp", is_root()), ("cgroup", !cases::is_born_in_group())];

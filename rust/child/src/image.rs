@@ -64,6 +64,8 @@ impl<'a> Op<'a> {
             | Op::Await { .. }
             | Op::LoopbackUp
             | Op::Umask { .. }
+            | Op::ChangeDirectory { .. }
+            | Op::ChangeRoot { .. }
             | Op::Setsid
             | Op::Setpgid { .. }
             | Op::ControllingTerminal { .. }
@@ -81,7 +83,10 @@ impl<'a> Op<'a> {
     pub fn descriptors(&self) -> impl Iterator<Item = c_int> + '_ {
         let (mut own, mut moved, mut joined) = ([-1; 2], [].as_slice(), [].as_slice());
         match *self {
-            Op::ExecFd { fd, .. } | Op::Write { directory: fd, .. } => own = [fd, -1],
+            Op::ExecFd { fd, .. }
+            | Op::Write { directory: fd, .. }
+            | Op::ChangeDirectory { fd }
+            | Op::ChangeRoot { fd } => own = [fd, -1],
             // The writing end is closed here anyway.
             Op::Await { gate, parent, .. } => own = [gate, parent],
             Op::Descriptors { moves } => moved = moves,

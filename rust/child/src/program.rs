@@ -112,6 +112,16 @@ pub enum Op<'a> {
         /// Where.
         path: &'a CStr,
     },
+    /// fchdir(2).
+    ChangeDirectory {
+        /// An open directory, also of `O_PATH`.
+        fd: c_int,
+    },
+    /// fchdir(2) and chroot(2) to where that leads.
+    ChangeRoot {
+        /// An open directory, also of `O_PATH`.
+        fd: c_int,
+    },
     /// umask(2).
     Umask {
         /// Permission bits to leave out.

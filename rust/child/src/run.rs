@@ -59,6 +59,11 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
         }
         Op::LoopbackUp => loopback_up(),
         Op::Chdir { path } => act(linux::SYS_chdir, [address(Some(path)), 0, 0, 0, 0]),
+        Op::ChangeDirectory { fd } => act(linux::SYS_fchdir, [fd as usize, 0, 0, 0, 0]),
+        Op::ChangeRoot { fd } => {
+            act(linux::SYS_fchdir, [fd as usize, 0, 0, 0, 0])?;
+            act(linux::SYS_chroot, [address(Some(c".")), 0, 0, 0, 0])
+        }
         Op::Umask { mask } => act(linux::SYS_umask, [mask as usize, 0, 0, 0, 0]),
         Op::Setsid => act(linux::SYS_setsid, [0; 5]),
         Op::Setpgid { group } => act(linux::SYS_setpgid, [0, group as usize, 0, 0, 0]),
