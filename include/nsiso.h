@@ -118,6 +118,32 @@
 #define NSISO_CLOCK_BOOTTIME 7
 
 /**
+ * nsiso_spec_like: its root directory; the working directory is that too, unless another is named.
+ */
+#define NSISO_LIKE_ROOT 1
+
+/**
+ * nsiso_spec_like: its working directory.
+ */
+#define NSISO_LIKE_CWD 2
+
+/**
+ * nsiso_spec_like: the environment that it was started with.
+ */
+#define NSISO_LIKE_ENVIRONMENT 4
+
+/**
+ * nsiso_spec_like: the control groups that it is in, of every hierarchy that the caller sees mounted.
+ */
+#define NSISO_LIKE_CGROUP 8
+
+/**
+ * nsiso_spec_like: its effective user and group and its supplementary groups, as its own user namespace numbers
+ * them where that is joined. Where setgroups(2) is denied there, the caller's groups stay.
+ */
+#define NSISO_LIKE_IDS 16
+
+/**
  * Version of this header: major.
  */
 #define NSISO_VERSION_MAJOR 0
@@ -1866,6 +1892,25 @@ int nsiso_spec_loopback_down(struct nsiso_spec *spec,
 int nsiso_spec_keep_namespaces(struct nsiso_spec *spec,
                                nsiso_kinds kinds,
                                struct nsiso_error **reterr);
+
+/**
+ * Has a command be like a process in what is named, mostly beside a join of its namespaces. What the command
+ * itself says (its directory, its environment) wins.
+ *
+ * spec: is changed.
+ * pid: a process as the caller's pid namespace counts, read when a plan is made.
+ * what: NSISO_LIKE_* bits, at least one.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: spec is NULL, pid is not positive, or what is 0 or has an unknown bit. A plan refuses
+ * what is set as well (nsiso_spec_cwd, _uid, _gid, _groups, _cgroup), a process that has ended (-ESRCH) or may
+ * not be traced (-EACCES). MT-Safe race:spec. A process of it needs CAP_SYS_CHROOT for the root, and what
+ * nsiso_spec_uid and nsiso_spec_cgroup say for ids and control groups. See proc(5).
+ */
+int nsiso_spec_like(struct nsiso_spec *spec,
+                    pid_t pid,
+                    uint32_t what,
+                    struct nsiso_error **reterr);
 
 /**
  * Starts in this directory, as seen inside. A command's own (nsiso_command_cwd) wins.

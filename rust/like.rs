@@ -30,8 +30,11 @@ impl Likeness {
     /// joined, else as the caller's does. Where setgroups(2) is denied there, the caller's groups stay.
     pub const IDS: Likeness = Likeness(16);
 
+    /// All of these.
+    pub const ALL: Likeness = Likeness(31);
+
     /// With the word for each.
-    const ALL: [(Likeness, &'static str); 5] = [
+    const WORDS: [(Likeness, &'static str); 5] = [
         (Likeness::ROOT, "root"),
         (Likeness::CWD, "cwd"),
         (Likeness::ENVIRONMENT, "environment"),
@@ -41,7 +44,21 @@ impl Likeness {
 
     /// `None` for a bit that has no meaning.
     pub fn from_bits(bits: u32) -> Option<Likeness> {
-        (bits < 32).then_some(Likeness(bits))
+        (bits & !Likeness::ALL.0 == 0).then_some(Likeness(bits))
+    }
+
+    /// One bit for each.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Words with commas between them, such as `"root,cwd"`; `None` for a word that has no meaning.
+    pub fn from_words(words: &str) -> Option<Likeness> {
+        let word = |word: &str| {
+            let known = Likeness::WORDS.into_iter().find(|(_, known)| *known == word.trim());
+            known.map(|(one, _)| one)
+        };
+        words.split(',').map(word).try_fold(Likeness::default(), |all, one| Some(all | one?))
     }
 
     /// Whether all of the other is in this.
@@ -61,7 +78,7 @@ impl BitOr for Likeness {
 /// Their words, with commas.
 impl fmt::Display for Likeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = Likeness::ALL.into_iter().filter(|(one, _)| self.contains(*one)).map(|(_, word)| word);
+        let words = Likeness::WORDS.into_iter().filter(|(one, _)| self.contains(*one)).map(|(_, word)| word);
         f.write_str(&words.collect::<Vec<_>>().join(","))
     }
 }

@@ -111,6 +111,8 @@ fn what_contradicts_or_is_gone_is_refused() {
         (Likeness::from_bits(32), Likeness::from_bits(31).map(|all| all.to_string())),
         (None, Some("root,cwd,environment,cgroup,ids".into()))
     );
+    let words = Likeness::from_words("cwd, root");
+    assert_eq!((words, Likeness::from_words("cwd,shoes")), (Some(Likeness::ROOT | Likeness::CWD), None));
     assert_eq!(
         Spec::new().join_process(own, Kinds::ALL).like(own, Likeness::CWD).enter().unwrap_err().errno(),
         libc::EINVAL

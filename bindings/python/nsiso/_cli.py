@@ -237,6 +237,11 @@ def _quota(word: str) -> tuple[int, int]:
     return int(quota), int(period)
 
 
+def _like(word: str) -> tuple[int, str]:
+    pid, words = word.split(":")
+    return int(pid), words
+
+
 def _octal(word: str) -> int:
     return int(word, 8)
 
@@ -294,6 +299,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cpu_limit": {"metavar": "QUOTA:PERIOD", "type": _quota, "help": "microseconds on a CPU in each period"},
     "setup_timeout": {"metavar": "SECONDS", "type": float, "help": "give up when the set-up takes longer"},
     "own_memory": {**_SWITCH, "help": "start from a copy of this process, as fork does"},
+    "like": {
+        "metavar": "PID:WORDS",
+        "type": _like,
+        "help": "as that process in root,cwd,environment,cgroup,ids",
+    },
 }
 
 

@@ -11,6 +11,7 @@ from ._types import HasPidfd, HasSet, Join
 
 Check = Callable[[str, Any], Any]
 # The highest number of 32 bits means "no id".
+_LIKE = ("root", "cwd", "environment", "cgroup", "ids")
 _ID_MAX = 2**32 - 2
 _NANOSECONDS = 10**9
 _INFINITY = 2**64 - 1
@@ -217,6 +218,18 @@ def _pairs(option: str, value: Any) -> dict[Any, Any]:
     return dict(pairs)
 
 
+def likeness(option: str, value: Any) -> Optional[tuple[int, str]]:
+    """A process, and in what to be like it."""
+    if value is None:
+        return None
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[1], str):
+        raise TypeError(f'{option} must be (pid, "root,cwd,environment,cgroup,ids"), not {value!r}')
+    words = [word.strip() for word in value[1].split(",")]
+    if unknown := [word for word in words if word not in _LIKE]:
+        raise ValueError(f"{option}: {unknown[0]!r} is none of {', '.join(_LIKE)}")
+    return whole(option, value[0], 1, 2**31 - 1), ",".join(words)
+
+
 CHECKS: dict[str, Check] = {
     "unshare": kinds_of,
     "join": joins,
@@ -251,5 +264,6 @@ CHECKS: dict[str, Check] = {
     "cpu_limit": quota_and_period,
     "keep_namespaces": kinds_of,
     "setup_timeout": seconds,
+    "like": likeness,
     "own_memory": switch,
 }

@@ -74,6 +74,10 @@ class Spec:
     :param process_group: joins this group (setpgid(2)); 0 is one of its own.
     :param controlling_terminal: leads a session of its own whose terminal is the descriptor with this
         number, as the command sees its descriptors.
+    :param like: ``(pid, "root,cwd,environment,cgroup,ids")``: what it has of this process, in these words,
+        mostly beside a join of its namespaces. What *cwd* and *env* of subprocess say wins. Ids are as the
+        process's own user namespace numbers them where that is joined. Privilege: to trace the process;
+        CAP_SYS_CHROOT for the root, as *uid* for ids, as *cgroup* for control groups.
     :param rlimits: ``{resource.RLIMIT_NOFILE: (soft, hard)}``; -1 is infinity. Privilege: CAP_SYS_RESOURCE
         for raising a hard limit.
     :param oom_score_adj: how willingly the kernel ends it when memory runs out, from -1000 to 1000.
@@ -150,6 +154,7 @@ class Spec:
     keep_namespaces: Kind = NONE
     setup_timeout: Optional[float] = None
     own_memory: bool = False
+    like: Optional[tuple[int, str]] = None
 
     def __init__(
         self,
@@ -188,6 +193,7 @@ class Spec:
         keep_namespaces: "KindsLike" = NONE,
         setup_timeout: Optional[float] = None,
         own_memory: bool = False,
+        like: Optional[tuple[int, str]] = None,
     ) -> None:
         """Describe; nothing is done yet."""
         given = locals()

@@ -115,6 +115,7 @@ class SpecOptions(TypedDict, total=False):
     keep_namespaces: KindsLike
     setup_timeout: Optional[float]
     own_memory: bool
+    like: Optional[tuple[int, str]]
 
 
 class ProcessOptions(SpecOptions, total=False):

@@ -4,7 +4,7 @@ use crate::error::to_python;
 use crate::hold::{self, Held};
 use crate::pool::Pool;
 use crate::spawn::{self, Cancel, Order, Process};
-use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Offset, Terminal};
+use nsiso::{Command, Doer, IdMap, IdRange, Kinds, Likeness, Offset, Terminal};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -93,6 +93,8 @@ pub struct Options {
     setup_timeout: Option<f64>,
     #[pyo3(default)]
     own_memory: bool,
+    #[pyo3(default)]
+    like: Option<(i32, String)>,
 }
 
 /// The core's spec. Never changed, so threads may share it.
@@ -104,7 +106,7 @@ impl Spec {
     #[new]
     fn new(py: Python<'_>, options: Options) -> PyResult<Spec> {
         let spec = containment(py, namespaces(py, &options)?, &options)?;
-        Ok(Spec(process(spec, options)))
+        Ok(Spec(process(liked(spec, &options)?, options)))
     }
 
     /// The steps for a command.
@@ -226,6 +228,13 @@ fn containment(py: Python<'_>, mut spec: nsiso::Spec, options: &Options) -> PyRe
         spec = spec.cpu_limit(quota, period);
     }
     Ok(spec)
+}
+
+fn liked(spec: nsiso::Spec, options: &Options) -> PyResult<nsiso::Spec> {
+    let Some((pid, words)) = &options.like else { return Ok(spec) };
+    let what = Likeness::from_words(words);
+    let unknown = || PyValueError::new_err(format!("like: {words:?}: there are {}", Likeness::ALL));
+    Ok(spec.like(*pid, what.ok_or_else(unknown)?))
 }
 
 fn process(mut spec: nsiso::Spec, options: Options) -> nsiso::Spec {

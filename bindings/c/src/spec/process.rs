@@ -4,7 +4,60 @@ use super::{nsiso_spec, set};
 use crate::boundary::{array, bad_argument, text};
 use crate::error::nsiso_error;
 use libc::{c_char, c_int, gid_t, mode_t, pid_t, uid_t};
+use nsiso_core::Likeness;
 use std::time::Duration;
+
+/// nsiso_spec_like: its root directory; the working directory is that too, unless another is named.
+pub const NSISO_LIKE_ROOT: u32 = 1;
+/// nsiso_spec_like: its working directory.
+pub const NSISO_LIKE_CWD: u32 = 2;
+/// nsiso_spec_like: the environment that it was started with.
+pub const NSISO_LIKE_ENVIRONMENT: u32 = 4;
+/// nsiso_spec_like: the control groups that it is in, of every hierarchy that the caller sees mounted.
+pub const NSISO_LIKE_CGROUP: u32 = 8;
+/// nsiso_spec_like: its effective user and group and its supplementary groups, as its own user namespace numbers
+/// them where that is joined. Where setgroups(2) is denied there, the caller's groups stay.
+pub const NSISO_LIKE_IDS: u32 = 16;
+
+const _: () = {
+    assert!(NSISO_LIKE_ROOT == Likeness::ROOT.bits());
+    assert!(NSISO_LIKE_CWD == Likeness::CWD.bits());
+    assert!(NSISO_LIKE_ENVIRONMENT == Likeness::ENVIRONMENT.bits());
+    assert!(NSISO_LIKE_CGROUP == Likeness::CGROUP.bits());
+    assert!(NSISO_LIKE_IDS == Likeness::IDS.bits());
+};
+
+/// Has a command be like a process in what is named, mostly beside a join of its namespaces. What the command
+/// itself says (its directory, its environment) wins.
+///
+/// spec: is changed.
+/// pid: a process as the caller's pid namespace counts, read when a plan is made.
+/// what: NSISO_LIKE_* bits, at least one.
+/// reterr: see the top of this file.
+///
+/// Returns 0, or -EINVAL: spec is NULL, pid is not positive, or what is 0 or has an unknown bit. A plan refuses
+/// what is set as well (nsiso_spec_cwd, _uid, _gid, _groups, _cgroup), a process that has ended (-ESRCH) or may
+/// not be traced (-EACCES). MT-Safe race:spec. A process of it needs CAP_SYS_CHROOT for the root, and what
+/// nsiso_spec_uid and nsiso_spec_cgroup say for ids and control groups. See proc(5).
+#[no_mangle]
+pub unsafe extern "C" fn nsiso_spec_like(
+    spec: *mut nsiso_spec,
+    pid: pid_t,
+    what: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_spec_like";
+    let by = |spec: nsiso_core::Spec| {
+        if pid <= 0 {
+            return Err(bad_argument(step, &format!("pid {pid}: it must be positive")));
+        }
+        let known = Likeness::from_bits(what).filter(|_| what != 0);
+        let what = known.ok_or_else(|| bad_argument(step, &format!("what {what:#x}: NSISO_LIKE_* bits")))?;
+        Ok(spec.like(pid, what))
+    };
+    // SAFETY: the C caller's promises about spec and reterr.
+    unsafe { set(step, spec, reterr, by) }
+}
 
 /// Starts in this directory, as seen inside. A command's own (nsiso_command_cwd) wins.
 ///
