@@ -78,7 +78,7 @@ impl Command {
         self
     }
 
-    /// Sets the environment to the caller's as it is now: nobody may change that meanwhile, but afterwards.
+    /// Leaves the environment the caller's, but as it is now: nobody may change that meanwhile, but afterwards.
     pub fn env_of_now(mut self) -> Command {
         self.env = Some(Environment::Snapshot(Arc::new(CStringArray::of_environment())));
         self

@@ -134,7 +134,9 @@ pub fn exec(spec: &Spec, command: &Command, later: bool) -> Result<Op> {
         },
         argv,
         envp: match &command.env {
-            None if has_environment(spec) => spec.model.as_ref().and_then(|model| model.environment.clone()),
+            None | Some(Environment::Snapshot(_)) if has_environment(spec) => {
+                spec.model.as_ref().and_then(|model| model.environment.clone())
+            }
             None => later.then(|| Arc::new(CStringArray::of_environment())),
             Some(Environment::Snapshot(strings)) => Some(Arc::clone(strings)),
             Some(Environment::Given(variables)) => {
