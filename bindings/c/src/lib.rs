@@ -17,5 +17,6 @@ mod namespace;
 mod plan;
 mod probe;
 mod process;
+mod registry;
 mod spec;
 pub mod version;

@@ -52,6 +52,7 @@ from ._nsiso import VERSION
 from ._plan import Plan, Step
 from ._popen import Popen, Usage
 from ._probe import Answer, FeatureInfo, Probe, features, probe
+from ._registry import Registry, RegistryEntry
 from ._run import check_output, run
 from ._spec import Spec
 
@@ -72,6 +73,8 @@ __all__ = [
     "Plan",
     "Popen",
     "Probe",
+    "Registry",
+    "RegistryEntry",
     "Spec",
     "Step",
     "Usage",

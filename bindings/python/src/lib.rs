@@ -8,6 +8,7 @@ mod hold;
 mod inspect;
 mod lent;
 mod namespace;
+mod registry;
 mod spawn;
 mod spec;
 mod visit;
@@ -25,6 +26,8 @@ mod _nsiso {
     use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
     use crate::namespace::Namespace;
+    #[pymodule_export]
+    use crate::registry::Registry;
     #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]
