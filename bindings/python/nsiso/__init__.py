@@ -34,7 +34,7 @@ which there are, and ``probe`` which of them, and of the ``features`` of a spec,
 not the others.
 
 ``Namespace`` is one that a program holds: asked, visited, joined. ``hold`` makes some without a process,
-and ``enter`` moves the caller itself into some.
+and ``enter`` moves the caller itself into some. A ``Registry`` keeps them under names, beyond the program.
 
 A failure raises :class:`Error`, an :class:`OSError` that knows the step, the object, the cause and a
 remedy; ``except PermissionError`` and its like work as usual.
