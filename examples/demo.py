@@ -41,6 +41,7 @@ ROWS = (
     Row("V2", "links", "The namespaces of a process"),
     Row("V3", "same", "Two processes share a namespace, or not"),
     Row("V4", "alive", "A descriptor keeps a namespace alive"),
+    Row("V5", "kept", "A bind mount keeps a namespace alive"),
     Row("A1", "clone", "clone: a function in several new namespaces"),
     Row("A2", "setns", "setns: join by descriptor"),
     Row("A3", "unshare", "unshare: leave into new namespaces"),

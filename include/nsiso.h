@@ -93,6 +93,11 @@
 #define NSISO_PROBE_WITH_USER 2
 
 /**
+ * Bytes for a name, with the NUL.
+ */
+#define NSISO_REGISTRY_NAME 256
+
+/**
  * nsiso_spec_terminal: none in namespaces of its own, where it would have the caller's. The default.
  */
 #define NSISO_TERMINAL_APART 0
@@ -239,6 +244,26 @@ typedef struct nsiso_probe nsiso_probe;
 typedef struct nsiso_process nsiso_process;
 
 /**
+ * A directory of named namespaces. A name is one kind's, and any bytes: DIRECTORY/KIND/NAME.
+ *
+ * Whoever may mount keeps a namespace there by a bind mount; anybody else by a tiny process, and so is a mnt
+ * namespace that the kernel does not let be mounted. That process ignores what it can: it ends by SIGKILL, as
+ * where a service or a login session is ended with all its processes, and with its pid namespace. Names are
+ * seen where they were added: in the same mount namespace and its later copies, or in the same pid namespace.
+ *
+ * Owned by the caller, who frees it (nsiso_registry_free); what is kept stays. May be used by many threads at
+ * once, and the directory by many programs. Whatever is left of one that was killed meanwhile, later calls
+ * remove.
+ */
+typedef struct nsiso_registry nsiso_registry;
+
+/**
+ * What nsiso_registry_list has found. Owned by the caller, who frees it (nsiso_registry_entries_free); outlives
+ * the registry. May be read by many threads at once.
+ */
+typedef struct nsiso_registry_entries nsiso_registry_entries;
+
+/**
  * What is wanted: namespaces that are new, namespaces that are joined, how they are set up, and
  * what the process in them is to be. Making one does nothing yet; it can be used often, by
  * nsiso_spawn, nsiso_spawn_held and nsiso_plan_new, with any command.
@@ -364,6 +389,28 @@ typedef struct nsiso_wait {
      */
     uint32_t reserved;
 } nsiso_wait;
+
+/**
+ * A name in a registry, and what it stands for.
+ */
+typedef struct nsiso_registry_entry {
+    /**
+     * The kind.
+     */
+    nsiso_kinds kind;
+    /**
+     * The process that holds it; 0 if it is kept by a mount.
+     */
+    pid_t holder;
+    /**
+     * Its inode.
+     */
+    uint64_t inode;
+    /**
+     * The name.
+     */
+    char name[NSISO_REGISTRY_NAME];
+} nsiso_registry_entry;
 
 /**
  * Some ids in a row: `inside` and the following stand for `outside` and the following.
@@ -1062,6 +1109,43 @@ int nsiso_ns_restore(const void *saved,
                      struct nsiso_error **reterr);
 
 /**
+ * Keeps a namespace at a path, with neither process nor descriptor, until nsiso_ns_release: makes an empty
+ * file there, and bind-mounts the namespace on it. Any program opens it by that path, which is there for as
+ * long as the mount namespace it is in.
+ *
+ * fd: a namespace's descriptor, which stays the caller's.
+ * path: of the file, whose directory must exist.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or, with nothing left behind: -EEXIST there is a file already; -ENOENT its directory does not
+ * exist; -EACCES the caller may not write to that; -EPERM no CAP_SYS_ADMIN in the user namespace that owns
+ * the caller's mount namespace; -EINVAL of a mnt namespace, it is the caller's own, or the kernel takes it
+ * for older than that, or the directory's mount is shared; -EINVAL also fd is no namespace's, a path that
+ * ends in no name, a NULL or an unknown flag; -EBADF fd is closed; -EMFILE. MT-Safe. See namespaces(7).
+ */
+int nsiso_ns_persist(int fd,
+                     const char *path,
+                     uint32_t flags,
+                     struct nsiso_error **reterr);
+
+/**
+ * Ends what nsiso_ns_persist began, or another program did with a bind mount: unmounts what is kept at this
+ * path, and removes the file below if that is an empty one. The namespace goes with whoever holds it last.
+ *
+ * path: where it is kept. A link is not followed.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ENOENT there is nothing; -EINVAL no namespace is mounted there, or the mount is one that
+ * this mount namespace was given from outside, a NULL or an unknown flag; -EPERM as nsiso_ns_persist; -EACCES
+ * a directory on the way; -EMFILE. MT-Safe.
+ */
+int nsiso_ns_release(const char *path,
+                     uint32_t flags,
+                     struct nsiso_error **reterr);
+
+/**
  * Opens where the calling thread comes back to from nsiso_ns_visit: its own namespace of this kind, after
  * the way back was tried.
  *
@@ -1536,6 +1620,129 @@ void nsiso_process_kill_on_free(struct nsiso_process *process);
  * In a forked copy of the process that started the child, neither is done: the child is left alone.
  */
 struct nsiso_process *nsiso_process_free(struct nsiso_process *process);
+
+/**
+ * Opens a registry. Its directory is made with mode 0700 if it is not there.
+ *
+ * directory: NULL for the default: /run/nsiso for whoever may mount and write there, with the net namespaces
+ * of ip-netns(8) in /run/netns; else $XDG_RUNTIME_DIR/nsiso.
+ * flags: 0.
+ * ret_registry: the registry, to be freed with nsiso_registry_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ENOENT the directory that it would be in does not exist, or by default XDG_RUNTIME_DIR is
+ * not set to an absolute path; -EACCES the caller may not write to that; -EPERM the directory belongs to
+ * another user, or others may write to it; -ENOTDIR it is none; -EINVAL a NULL or an unknown flag. MT-Safe env.
+ */
+int nsiso_registry_new(const char *directory,
+                       uint32_t flags,
+                       struct nsiso_registry **ret_registry,
+                       struct nsiso_error **reterr);
+
+/**
+ * Its directory, without links on the way. Borrowed from the registry; NULL for NULL. MT-Safe.
+ */
+const char *nsiso_registry_directory(const struct nsiso_registry *registry);
+
+/**
+ * Keeps a namespace under a name. When this returns, it is kept whatever becomes of the caller.
+ *
+ * registry: where.
+ * name: 1 to 200 bytes, without '/', not beginning with '.'.
+ * fd: a namespace's descriptor, which stays the caller's.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EEXIST there is a namespace of this kind with the name; -EINVAL the name is none, fd is no
+ * namespace's, or a NULL; -EPERM the names are those of ip-netns(8), and the caller may not mount; -EACCES,
+ * -EROFS and others of open(2), of the registry's own directories; without the right to mount also what starts
+ * a process: -EAGAIN, -ENOMEM; -EBADF fd is closed; -EMFILE. MT-Safe; waits while another program changes the
+ * registry. First kernel: 5.3 where a process holds it.
+ */
+int nsiso_registry_add(const struct nsiso_registry *registry,
+                       const char *name,
+                       int fd,
+                       struct nsiso_error **reterr);
+
+/**
+ * Opens the namespace of this kind with this name.
+ *
+ * registry: where.
+ * name: as it was added.
+ * kind: one NSISO_NEW* bit.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, or: -ENOENT there is none; -EINVAL the name is
+ * none or stands for something else, not one kind, or a NULL; -EXDEV it is kept in another mount or pid
+ * namespace; -EACCES another user's process holds it; -EMFILE. MT-Safe, as nsiso_registry_add. Needs no
+ * privilege; what can be done with it, joining it says.
+ */
+int nsiso_registry_open(const struct nsiso_registry *registry,
+                        const char *name,
+                        nsiso_kinds kind,
+                        struct nsiso_error **reterr);
+
+/**
+ * Ends what nsiso_registry_add began. The namespace goes with whoever holds it last.
+ *
+ * registry: where.
+ * name: as it was added.
+ * kind: one NSISO_NEW* bit.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ENOENT there is none; -EINVAL as nsiso_registry_open; -EPERM it is kept by a bind mount,
+ * and the caller may not unmount; -EXDEV a process of another pid namespace holds it. MT-Safe, as
+ * nsiso_registry_add.
+ */
+int nsiso_registry_remove(const struct nsiso_registry *registry,
+                          const char *name,
+                          nsiso_kinds kind,
+                          struct nsiso_error **reterr);
+
+/**
+ * Finds all that are kept in a registry, by kind and name. What is stale is removed.
+ *
+ * registry: where.
+ * ret_entries: what there is, to be freed with nsiso_registry_entries_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -EACCES, -EROFS and others of open(2), of the registry's own directories; -EINVAL a NULL;
+ * -EMFILE. MT-Safe, as nsiso_registry_add.
+ */
+int nsiso_registry_list(const struct nsiso_registry *registry,
+                        struct nsiso_registry_entries **ret_entries,
+                        struct nsiso_error **reterr);
+
+/**
+ * How many there are. 0 for NULL.
+ */
+size_t nsiso_registry_entries_count(const struct nsiso_registry_entries *entries);
+
+/**
+ * Tells one of them.
+ *
+ * index: counted from 0, sorted by kind, as nsiso_kind_at has them, and name.
+ * ret_entry: written on success.
+ * size: sizeof(nsiso_registry_entry) as the caller knows it; a record that grows in a later version keeps
+ * its old fields, and fields that this version does not know are set to 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: there are no more, too small a size, or a NULL. MT-Safe.
+ */
+int nsiso_registry_entries_get(const struct nsiso_registry_entries *entries,
+                               size_t index,
+                               struct nsiso_registry_entry *ret_entry,
+                               size_t size,
+                               struct nsiso_error **reterr);
+
+/**
+ * Frees them; NULL is allowed. Returns NULL.
+ */
+struct nsiso_registry_entries *nsiso_registry_entries_free(struct nsiso_registry_entries *entries);
+
+/**
+ * Frees a registry; what is kept in it stays. NULL is allowed. Returns NULL.
+ */
+struct nsiso_registry *nsiso_registry_free(struct nsiso_registry *registry);
 
 /**
  * Makes a spec in which nothing is new: the caller's namespaces, the process as it comes.

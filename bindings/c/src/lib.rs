@@ -18,5 +18,6 @@ mod plan;
 mod pool;
 mod probe;
 mod process;
+mod registry;
 mod spec;
 pub mod version;

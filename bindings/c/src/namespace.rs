@@ -7,6 +7,7 @@ use libc::{c_char, c_int, c_void, pid_t};
 use nsiso_core::{Cause, Error, Namespace, Result};
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
+mod keep;
 mod visit;
 
 /// Bytes of a saved namespace: see nsiso_ns_save.
@@ -325,7 +326,7 @@ fn lent<'a>(step: &str, name: &str, fd: c_int) -> Result<BorrowedFd<'a>> {
 }
 
 /// The caller's from now on.
-fn handed_over(namespace: Namespace) -> c_int {
+pub(crate) fn handed_over(namespace: Namespace) -> c_int {
     OwnedFd::from(namespace).into_raw_fd()
 }
 

@@ -34,7 +34,7 @@ which there are, and ``probe`` which of them, and of the ``features`` of a spec,
 not the others.
 
 ``Namespace`` is one that a program holds: asked, visited, joined. ``hold`` makes some without a process,
-and ``enter`` moves the caller itself into some.
+and ``enter`` moves the caller itself into some. A ``Registry`` keeps them under names, beyond the program.
 
 A failure raises :class:`Error`, an :class:`OSError` that knows the step, the object, the cause and a
 remedy; ``except PermissionError`` and its like work as usual.
@@ -53,6 +53,7 @@ from ._plan import Plan, Step
 from ._pool import Pool
 from ._popen import Popen, Usage
 from ._probe import Answer, FeatureInfo, Probe, features, probe
+from ._registry import Registry, RegistryEntry
 from ._run import check_output, run
 from ._spec import Spec
 
@@ -74,6 +75,8 @@ __all__ = [
     "Pool",
     "Popen",
     "Probe",
+    "Registry",
+    "RegistryEntry",
     "Spec",
     "Step",
     "Usage",

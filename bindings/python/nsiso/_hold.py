@@ -65,10 +65,22 @@ class Held(Mapping[str, Namespace]):
 
     def __getitem__(self, kind: Any) -> Namespace:
         """Open one of them, by :class:`Kind` or by name."""
-        one = kinds_of("kind", kind)
-        if text(one) not in list(self):
+        one = self._one(kind)
+        if one is None:
             raise KeyError(kind)
         return Namespace._of_core(self._core.get(one))
+
+    def __contains__(self, kind: object) -> bool:
+        """Whether one is of this kind."""
+        return self._one(kind) is not None
+
+    def _one(self, kind: Any) -> Optional[Kind]:
+        held = self.kinds
+        try:
+            one = kinds_of("kind", kind)
+        except (TypeError, ValueError):
+            return None
+        return one if one & held and text(one) in text(held).split(",") else None
 
     def __iter__(self) -> Iterator[str]:
         """Their kinds' names."""
@@ -80,6 +92,8 @@ class Held(Mapping[str, Namespace]):
 
     def __enter__(self) -> "Self":
         """Close at the end."""
+        if self.closed:
+            raise ValueError("I/O operation on closed namespaces")
         return self
 
     def __exit__(

@@ -79,7 +79,7 @@ class Namespace:
         :raises ProcessLookupError: there is none, or it has ended.
         :raises PermissionError: the caller may not trace it. Privilege: CAP_SYS_PTRACE for others' processes.
         """
-        one = _one(kind)
+        one = one_kind(kind)
         target: Any = process
         if isinstance(process, HasPidfd) and process.pidfd is not None:
             return cls._of_core(_nsiso.Namespace.of_pidfd(process.pidfd, one))
@@ -91,7 +91,7 @@ class Namespace:
     @classmethod
     def current(cls, kind: "KindsLike") -> "Self":
         """Open the calling thread's own namespace of this kind."""
-        return cls._of_core(_nsiso.Namespace.current(_one(kind)))
+        return cls._of_core(_nsiso.Namespace.current(one_kind(kind)))
 
     @classmethod
     def open(cls, path: "Path") -> "Self":
@@ -221,6 +221,35 @@ class Namespace:
         """
         return bytes(self._core.save())
 
+    def persist(self, path: "Path") -> None:
+        """Keep it at a path, with neither process nor descriptor, until :meth:`release`.
+
+        An empty file is made there, and the namespace bind-mounted on it. Any program opens it by that path,
+        which is there for as long as the mount namespace it is in.
+
+        :raises FileExistsError: there is a file already.
+        :raises FileNotFoundError: its directory does not exist.
+        :raises PermissionError: the caller may not write to that; or EPERM, it has no CAP_SYS_ADMIN in the
+            user namespace that owns its mount namespace.
+        :raises Error: EINVAL, of a mnt namespace: it is the caller's own, or the kernel takes it for older
+            than that, or the directory's mount is shared. The file is removed again then.
+        """
+        self._core.persist(os.fsencode(checked_path("path", path)))
+
+    @staticmethod
+    def release(path: "Path") -> None:
+        """End what :meth:`persist` began, or another program did with a bind mount.
+
+        What is kept at this path is unmounted, and the file below removed if that is an empty one. The
+        namespace goes with whoever holds it last.
+
+        :raises Error: EINVAL, no namespace is mounted there, or the mount is one that this mount namespace
+            was given from outside.
+        :raises FileNotFoundError: there is nothing.
+        :raises PermissionError: as :meth:`persist`.
+        """
+        _nsiso.Namespace.release(os.fsencode(checked_path("path", path)))
+
     def fileno(self) -> int:
         """Return its descriptor, which stays this object's."""
         return self._core.fileno()
@@ -327,7 +356,8 @@ class Namespace:
         raise TypeError(f"cannot pickle or copy a {type(self).__name__}: see its save() and from_fd()")
 
 
-def _one(kind: "KindsLike") -> Kind:
+def one_kind(kind: "KindsLike") -> Kind:
+    """Read one kind."""
     kinds = kinds_of("kind", kind)
     if kinds not in tuple(Kind):
         raise ValueError(f"kind must be exactly one kind of namespace, not {kind!r}")

@@ -9,6 +9,7 @@ mod inspect;
 mod lent;
 mod namespace;
 mod pool;
+mod registry;
 mod spawn;
 mod spec;
 mod visit;
@@ -26,6 +27,8 @@ mod _nsiso {
     use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
     use crate::namespace::Namespace;
+    #[pymodule_export]
+    use crate::registry::Registry;
     #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]

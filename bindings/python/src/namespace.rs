@@ -158,6 +158,19 @@ impl Namespace {
         self.ask(py, nsiso::Namespace::save)
     }
 
+    /// Keeps it at a path.
+    fn persist(&self, py: Python<'_>, path: PyBackedBytes) -> PyResult<()> {
+        let namespace = self.held()?;
+        py.detach(|| namespace.persist(OsStr::from_bytes(&path))).map_err(|error| to_python(py, &error))
+    }
+
+    /// Ends what `persist` began.
+    #[staticmethod]
+    fn release(py: Python<'_>, path: PyBackedBytes) -> PyResult<()> {
+        let released = py.detach(|| nsiso::Namespace::release(OsStr::from_bytes(&path)));
+        released.map_err(|error| to_python(py, &error))
+    }
+
     fn fileno(&self) -> PyResult<i32> {
         self.held().map(|namespace| namespace.as_raw_fd())
     }
@@ -189,7 +202,8 @@ impl Namespace {
     }
 }
 
-fn one(kind: u32) -> PyResult<Kind> {
+/// The kind with this bit.
+pub fn one(kind: u32) -> PyResult<Kind> {
     Kind::from_flag(kind)
         .ok_or_else(|| PyValueError::new_err(format!("{kind:#x} is not exactly one kind of namespace")))
 }
