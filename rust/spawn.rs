@@ -121,6 +121,10 @@ struct Underway {
 impl Underway {
     fn start(mut plan: Plan) -> Result<Underway> {
         reap_detached();
+        if plan.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+            // A child would be ended, unless it has executed by then.
+            return Err(Error::new("set up", "", Errno(libc::ECANCELED), Cause::Cancelled));
+        }
         let timeout = plan.timeout;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let kinds = plan.born_into();
