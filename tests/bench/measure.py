@@ -3,7 +3,7 @@
 measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS
 
 LIBRARIES is where libfloor.so, libnix_peer.so and pyroute2 are, PROGRAMS where tiny, witness, helper and go are; SPAWN
-and CALLS are the programs in Rust and in C that call nsiso. `check` fails when two sides of a job do
+and CALLS are the programs in Rust that call nsiso; those in C are among the libraries. `check` fails when two sides of a job do
 different things. `pinned` runs all on one CPU, as a child on another one costs more than what is compared.
 """
 
@@ -62,7 +62,11 @@ class Programs(NamedTuple):
 
     def callers(self) -> list[list[str]]:
         """Give the programs that make calls in place."""
-        return [[self.calls], [sys.executable, str(HERE / "calls.py"), f"{self.libraries}/pyroute2"]]
+        return [
+            [self.calls, self.libraries],
+            [f"{self.libraries}/calls"],
+            [sys.executable, str(HERE / "calls.py"), f"{self.libraries}/pyroute2"],
+        ]
 
 
 def _run(command: list[str]) -> str:

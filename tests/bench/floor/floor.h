@@ -34,4 +34,11 @@ floor_side side_fork;        /* the same steps in a copy of the caller */
 floor_side side_posix_spawn; /* libc's way, without namespaces */
 floor_side side_go;          /* Go's, in a process of its own */
 
+/* Goes there with setns(2), calls body, goes home; -errno if either is refused. */
+int floor_move(int there, int home, int kinds, void (*body)(void));
+
+/* Bodies: makes a socket and closes it; nothing. */
+void floor_socket(void);
+void floor_nothing(void);
+
 #endif
