@@ -16,6 +16,7 @@ use nsiso::{Command, Kind, Kinds, Spec};
 use rounds::{Effort, Take};
 use std::env;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -43,7 +44,15 @@ fn act(words: &[String]) -> Result<()> {
         return Err("usage: see the head of spawn.rs".into());
     };
     floor::grow(libraries, mib.parse()?)?;
-    let side = |name: &String| Side::new(name, libraries, options, program);
+    let (joining, told) = hold(options)?;
+    let side = |name: &String| match name.as_str() {
+        "nsiso" => Side::nsiso(name, joining.clone(), program),
+        "fresh" => Side::nsiso(name, spec(options)?, program),
+        _ => Ok(Side {
+            name: name.clone(),
+            way: Way::Other(floor::Side::find(libraries, name, &told, program)?),
+        }),
+    };
     match (verb.as_str(), rest) {
         ("check", names) => names.iter().try_for_each(|name| side(name)?.take().map(drop)),
         (verb, [rounds, milliseconds, names @ ..]) => {
@@ -73,13 +82,9 @@ enum Way {
 }
 
 impl Side {
-    fn new(name: &str, libraries: &str, options: &str, program: &[String]) -> Result<Side> {
-        let way = if name == "nsiso" {
-            let [first, rest @ ..] = program else { return Err("no program".into()) };
-            Way::Nsiso { spec: Box::new(spec(options)?), command: Command::new(first).args(rest) }
-        } else {
-            Way::Other(floor::Side::find(libraries, name, options, program)?)
-        };
+    fn nsiso(name: &str, spec: Spec, program: &[String]) -> Result<Side> {
+        let [first, rest @ ..] = program else { return Err("no program".into()) };
+        let way = Way::Nsiso { spec: Box::new(spec), command: Command::new(first).args(rest) };
         Ok(Side { name: name.to_owned(), way })
     }
 
@@ -111,10 +116,22 @@ fn time(spec: &Spec, command: &Command) -> Result<f64> {
     }
 }
 
-/// The job, as nsiso is told.
+/// Makes what is held; gives the job as nsiso is told, and the options for the others.
+fn hold(options: &str) -> Result<(Spec, String)> {
+    let Some((first, rest)) = options.split_once(';') else {
+        return Ok((spec(options)?, options.to_owned()));
+    };
+    let set = spec(first)?.hold()?;
+    // By pid 1, or as the only one.
+    let by = set.init().or_else(|| set.iter().next().map(AsRawFd::as_raw_fd)).ok_or("nothing is held")?;
+    let told = format!("held={by}/{},{rest}", set.kinds().bits());
+    Ok((spec(rest)?.join_namespaces(&set), told))
+}
+
+/// All of it new.
 fn spec(options: &str) -> Result<Spec> {
     let (mut spec, mut kinds) = (Spec::new(), Kinds::NONE);
-    for option in options.split(',').filter(|option| !option.is_empty()) {
+    for option in options.split([',', ';']).filter(|option| !option.is_empty()) {
         if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == option) {
             kinds |= kind;
             continue;
