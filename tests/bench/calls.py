@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 import nsiso
 from rounds import Take, calls_in_a_round, take_round
@@ -134,7 +134,7 @@ def _pyroute2() -> Any:
     return importlib.import_module("pyroute2.netns")
 
 
-def _visit_by_pyroute2(target: Callable[[], Union[int, str]]) -> Call:
+def _visit_by_pyroute2(target: Callable[[], int | str]) -> Call:
     def call() -> None:
         netns = _pyroute2()
         netns.pushns(target())

@@ -2,9 +2,10 @@
 
 measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS
 
-LIBRARIES is where libfloor.so, libnix_peer.so and pyroute2 are, PROGRAMS where tiny, witness, helper and go are; SPAWN
-and CALLS are the programs in Rust that call nsiso; those in C are among the libraries. `check` fails when two sides of a job do
-different things. `pinned` runs all on one CPU, as a child on another one costs more than what is compared.
+LIBRARIES is where libfloor.so, libnix_peer.so, pyroute2 and the programs in C that call nsiso are, PROGRAMS
+where tiny, witness, helper and go are; SPAWN and CALLS are those in Rust. `check` fails when two sides of a
+job do different things. `pinned` runs all on one CPU, as a child on another one costs more than what is
+compared.
 """
 
 from __future__ import annotations

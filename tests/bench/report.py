@@ -32,11 +32,11 @@ What the sides are, and where they do less:
   joined time namespace cannot be had in memory that is shared with the caller (`dumpable` belongs to the
   memory, `setns` answers EUSERS), so the floor executes a static helper of 1 KiB first, which changes the ids
   or joins, and then executes the program.
-  Into a ready set of namespaces: the helper joins them by a pidfd of their pid 1, and starts the program as its
-  sibling. A ready net alone the child joins itself.
-- exposed: into a ready set without the helper. The caller joins the pid namespace for its children, and the child
-  the others. Until it executes, whoever is in that pid namespace and may trace it can write to the caller's
-  memory, which it shares.
+  Into a ready set of namespaces: the helper joins them by a pidfd of their pid 1, and starts the program as
+  its sibling. A ready net alone the child joins itself.
+- exposed: into a ready set without the helper. The caller joins the pid namespace for its children, and the
+  child the others. Until it executes, whoever is in that pid namespace and may trace it can write to the
+  caller's memory, which it shares.
 - fresh: nsiso itself, with what is ready made new each time.
 - fork: the floor's steps in a copy of the caller.
 - posix_spawn: libc's. It gives no pidfd.
@@ -44,9 +44,10 @@ What the sides are, and where they do less:
 - go: `os.StartProcess` with `SysProcAttr`, in a process of its own, so in a host of its own size. Mounts no
   /proc and leaves `lo` down, and closes no descriptors in the child.
 - unshare: `subprocess.Popen` of unshare(1), which forks once more. Leaves `lo` down.
-- libc, and floor for moves in place: setns(2) there, the body, setns(2) back, both descriptors kept; from Python
-  by ctypes.
-- pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way there."""
+- libc, and floor for moves in place: setns(2) there, the body, setns(2) back, both descriptors kept; from
+  Python by ctypes.
+- pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
+  there."""
 
 
 class Job(NamedTuple):
