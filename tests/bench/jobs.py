@@ -101,7 +101,7 @@ JOBS = [
     Job(
         "a ready set of six kinds in place of a new one",
         READY,
-        {**_same(BOTH, fresh="<=0.12"), **_same((PYTHON,), fresh="<=0.30")},
+        {**_same(BOTH, floor="", fresh="<=0.12"), **_same((PYTHON,), floor="", fresh="<=0.30")},
     ),
     Job(
         "five new kinds, and a ready net in place of a new one",
