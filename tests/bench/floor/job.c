@@ -73,6 +73,8 @@ static void hold(struct floor_job *job, char **words, const char *value)
     char *slash, **joiner = calloc(MAX_WORDS, sizeof(*joiner)), text[3][32];
     int count = 0;
     job->held = (int)strtol(value, &slash, 10);
+    if (*slash != '/')
+        refuse(value);
     job->held_kinds = strtoull(slash + 1, NULL, 10);
     if (!(job->held_kinds & CLONE_NEWPID))
         return;
