@@ -52,10 +52,11 @@ pub fn check(spec: &Spec, joined: &[Kinds]) -> Result<()> {
             return refuse(format!("{option} has {length} bytes, {NAME_MAX} at most"));
         }
     }
-    for (option, offset) in [("monotonic", spec.monotonic), ("boottime", spec.boottime)] {
-        needs(spec, offset.is_some(), &format!("an offset of {option}"), Kind::Time.into())?;
+    let clocks = [("an offset of monotonic", spec.monotonic), ("an offset of boottime", spec.boottime)];
+    for (option, offset) in clocks {
+        needs(spec, offset.is_some(), option, Kind::Time.into())?;
         if offset.is_some_and(|Offset { nanoseconds, .. }| nanoseconds >= 1_000_000_000) {
-            return refuse(format!("the offset of {option} has a second or more in its nanoseconds"));
+            return refuse(format!("{option} has a second or more in its nanoseconds"));
         }
     }
     if spec.limits != Limits::default() && spec.cgroups.is_empty() {

@@ -1,4 +1,4 @@
-/* What do the documented calls cost more from nsiso than from libc?
+/* What do the documented calls, visits and entering in place cost more from nsiso than from libc?
  *
  *   calls check                        do both sides do the same? Fails if not
  *   calls measure ROUNDS MILLISECONDS  see rounds.h
@@ -168,9 +168,37 @@ static void nsiso_join(void)
     repeat_join(nsiso_setns);
 }
 
+/* Jobs: what a program writes in place of those two. */
+
+static int body(void *argument)
+{
+    (void)argument;
+    close(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    observe();
+    return 0;
+}
+
+static void nsiso_visit_with_home(void)
+{
+    for (int i = 0; i < BATCH; i++)
+        must(nsiso_ns_visit(there, NSISO_NEWNET, home, body, NULL, NULL, 0, NULL), "nsiso_ns_visit");
+}
+
+/* What enters `there`, and `home`. */
+static struct nsiso_spec *entering, *returning;
+
+static void nsiso_enter_both(void)
+{
+    for (int i = 0; i < BATCH; i++) {
+        must(nsiso_enter(entering, 0, NULL), "nsiso_enter");
+        observe();
+        must(nsiso_enter(returning, 0, NULL), "nsiso_enter back");
+    }
+}
+
 static void prepare_visit(void)
 {
-    must(home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "/proc/self/ns/net");
+    must(home = nsiso_ns_home(NSISO_NEWNET, NULL), "nsiso_ns_home");
     must(unshare(CLONE_NEWNET), "unshare net");
     must(there = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "/proc/self/ns/net");
     must(setns(home, CLONE_NEWNET), "setns back");
@@ -199,6 +227,21 @@ static void prepare_join(void)
 {
     joined[0] = process_in(0, &home);
     joined[1] = process_in(SEVEN, &there);
+}
+
+static struct nsiso_spec *spec_of(int pidfd)
+{
+    struct nsiso_spec *spec;
+    must(nsiso_spec_new(0, &spec, NULL), "nsiso_spec_new");
+    must(nsiso_spec_join_pidfd(spec, pidfd, SEVEN, NULL), "nsiso_spec_join_pidfd");
+    return spec;
+}
+
+static void prepare_enter(void)
+{
+    prepare_join();
+    entering = spec_of(there);
+    returning = spec_of(home);
 }
 
 static void end_join(void)
@@ -245,6 +288,18 @@ static const struct job {
      .end = end_join,
      .batch = 2 * BATCH,
      /* pid is for later children. */
+     .new = "new: mnt uts ipc net cgroup time;"},
+    {.name = "a visit of a net from a kept home, a socket there",
+     .sides = {{.name = "libc", .run = libc_visit, .goal = "<=1.15"},
+               {.name = "nsiso", .run = nsiso_visit_with_home}},
+     .prepare = prepare_visit,
+     .batch = BATCH,
+     .new = "new: net;"},
+    {.name = "seven kinds entered by a pidfd",
+     .sides = {{.name = "libc", .run = libc_join, .goal = "<=1.10"}, {.name = "nsiso", .run = nsiso_enter_both}},
+     .prepare = prepare_enter,
+     .end = end_join,
+     .batch = 2 * BATCH,
      .new = "new: mnt uts ipc net cgroup time;"},
 };
 

@@ -1,22 +1,23 @@
-"""What does a documented call cost from Python, against os.fork and libc by ctypes?
+"""What does a documented call cost from Python, or a visit, against os.fork, libc by ctypes and pyroute2?
 
-    calls.py check                        do both sides do the same? Fails if not
-    calls.py measure ROUNDS MILLISECONDS  see rounds.h
+    calls.py PEERS check                        do both sides do the same? Fails if not
+    calls.py PEERS measure ROUNDS MILLISECONDS  see rounds.h
 
-Each job has a process of its own: calls that move their caller move only that.
+PEERS is where pyroute2 is. Each job has a process of its own: calls that move their caller move only that.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import mmap
 import os
 import socket
 import sys
 import time
-from dataclasses import dataclass
-from typing import Callable
+from dataclasses import dataclass, field
+from typing import Any, Callable
 
 import nsiso
 from rounds import Take, calls_in_a_round, take_round
@@ -26,7 +27,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 OWN_NET = "/proc/self/ns/net"
 
 # While checking, whoever is in new namespaces writes its links here, in memory that all children share.
-CHECKING = "check" in sys.argv[1:2]
+CHECKING = "check" in sys.argv[2:3]
 PAPER = mmap.mmap(-1, mmap.PAGESIZE)
 
 Call = Callable[[], None]
@@ -34,11 +35,15 @@ Call = Callable[[], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured: the sides by name, and what is new for whoever the calls put into namespaces."""
+    """What is measured: the sides by name, and what is new for whoever the calls put into namespaces.
+
+    The goals by side are as in rounds.h.
+    """
 
     name: str
     sides: dict[str, Call]
     new: nsiso.Kind
+    goals: dict[str, str] = field(default_factory=dict)
 
 
 def _observe() -> None:
@@ -81,6 +86,10 @@ def _clone(kinds: nsiso.Kind) -> Call:
     return lambda: _reap(nsiso.clone(_child, kinds))
 
 
+def _libc_setns(fd: int, kind: int) -> None:
+    _must(LIBC.setns(fd, kind))
+
+
 @functools.cache
 def _nets() -> tuple[int, int]:
     """Descriptors of a new network namespace and of the caller's."""
@@ -91,17 +100,59 @@ def _nets() -> tuple[int, int]:
     return there, home
 
 
+def _body() -> None:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    _observe()
+
+
 def _visit(setns: Callable[[int, int], object]) -> Call:
     net = int(nsiso.Kind.NET)
 
     def call() -> None:
         there, home = _nets()
         setns(there, net)
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
-        _observe()
+        _body()
         setns(home, net)
 
     return call
+
+
+@functools.cache
+def _net() -> nsiso.Namespace:
+    return nsiso.Namespace.from_fd(_nets()[0])
+
+
+def _visit_by_nsiso() -> None:
+    with _net().visit():
+        _body()
+
+
+@functools.cache
+def _pyroute2() -> Any:
+    """Import it once it is needed, as that takes long."""
+    sys.path.append(sys.argv[1])
+    return importlib.import_module("pyroute2.netns")
+
+
+def _visit_by_pyroute2(target: Callable[[], int | str]) -> Call:
+    def call() -> None:
+        netns = _pyroute2()
+        netns.pushns(target())
+        try:
+            _body()
+        finally:
+            netns.popns()
+
+    return call
+
+
+def _there() -> int:
+    return _nets()[0]
+
+
+# As its documentation has it, a namespace is named; it takes a descriptor as well.
+def _path() -> str:
+    return f"/proc/self/fd/{_there()}"
 
 
 NONE, UTS = nsiso.Kind(0), nsiso.Kind.UTS
@@ -110,8 +161,19 @@ JOBS = [
     Job("clone of a function, new uts", {"nsiso": _clone(UTS), "os.fork + ctypes": _fork(UTS)}, UTS),
     Job(
         "setns to a net, a socket there, setns back",
-        {"nsiso": _visit(nsiso.setns), "ctypes": _visit(lambda fd, kind: _must(LIBC.setns(fd, kind)))},
+        {"nsiso": _visit(nsiso.setns), "ctypes": _visit(_libc_setns)},
         nsiso.Kind.NET,
+    ),
+    Job(
+        "a visit of a net, a socket there",
+        {
+            "nsiso": _visit_by_nsiso,
+            "floor": _visit(_libc_setns),
+            "pyroute2": _visit_by_pyroute2(_path),
+            "pyroute2, by descriptor": _visit_by_pyroute2(_there),
+        },
+        nsiso.Kind.NET,
+        {"pyroute2": ">=3.5"},
     ),
 ]
 
@@ -155,18 +217,19 @@ def measure(job: Job, rounds: int, milliseconds: float) -> None:
     calls = calls_in_a_round(milliseconds, sides)
     for number in range(rounds):
         for side, microseconds in take_round(sides, calls).items():
-            print(f"time\t{job.name}\t{FROM}\t{number}\t{side}\t{microseconds:.3f}\t")
+            goal = job.goals.get(side, "")
+            print(f"time\t{job.name}\t{FROM}\t{number}\t{side}\t{microseconds:.3f}\t{goal}")
 
 
 def main(words: list[str]) -> None:
     """Check or measure all jobs."""
     for job in JOBS:
-        if words == ["check"]:
+        if words[1:] == ["check"]:
             check(job)
-        elif len(words) == 3 and words[0] == "measure":
-            _in_a_process(functools.partial(measure, job, int(words[1]), float(words[2])))
+        elif len(words) == 4 and words[1] == "measure":
+            _in_a_process(functools.partial(measure, job, int(words[2]), float(words[3])))
         else:
-            raise SystemExit("usage: calls.py check | calls.py measure ROUNDS MILLISECONDS")
+            raise SystemExit("usage: calls.py PEERS check | calls.py PEERS measure ROUNDS MILLISECONDS")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ BOTH = (RUST, C)
 ALL = (RUST, C, PYTHON)
 
 # What the others cost depends on who was called just before, so they are called after the rest of each round.
-APART = {"fork", "nix", "go", "unshare"}
+APART = {"fork", "nix", "go", "unshare", "fresh"}
 
 # Options as floor/job.c has them.
 SIX = "user,mnt,pid,uts,ipc,cgroup,hostname=nsiso,proc"
@@ -17,6 +17,10 @@ CONTAINER = "user,mnt,pid,uts,ipc,net"
 IDS = "ids=12345"
 # Followed by the path of a time namespace.
 JOIN_TIME = "join_time="
+
+# What comes before ";" is held ready and joined.
+READY = "mnt,uts,ipc,pid,net,cgroup,proc;"
+READY_NET = "net;mnt,uts,ipc,pid,cgroup,proc"
 
 HOST = 10
 GIB = 1024
@@ -89,6 +93,21 @@ JOBS = [
     Job("a joined time namespace", JOIN_TIME, _same(ALL, floor="")),
     Job("a joined time namespace, from a host of 1 GiB", JOIN_TIME, _same(ALL, floor=""), GIB),
     Job("six kinds by two threads", SIX, _same(BOTH, floor=">=0.95"), threads=True),
+    Job(
+        "into a ready set of six kinds",
+        READY,
+        {**_same(BOTH, floor="<=1.10", exposed=""), PYTHON: {"floor": ""}},
+    ),
+    Job(
+        "a ready set of six kinds in place of a new one",
+        READY,
+        {**_same(BOTH, floor="", fresh="<=0.12"), **_same((PYTHON,), floor="", fresh="<=0.30")},
+    ),
+    Job(
+        "five new kinds, and a ready net in place of a new one",
+        READY_NET,
+        {**_same(BOTH, floor="", fresh="<=0.40"), **_same((PYTHON,), floor="", fresh="<=0.50")},
+    ),
     # The end of a net namespace takes time from whoever comes after it.
     Job(
         "container's kinds, /proc, lo up",

@@ -32,12 +32,22 @@ What the sides are, and where they do less:
   joined time namespace cannot be had in memory that is shared with the caller (`dumpable` belongs to the
   memory, `setns` answers EUSERS), so the floor executes a static helper of 1 KiB first, which changes the ids
   or joins, and then executes the program.
+  Into a ready set of namespaces: the helper joins them by a pidfd of their pid 1, and starts the program as
+  its sibling. A ready net alone the child joins itself.
+- exposed: into a ready set without the helper. The caller joins the pid namespace for its children, and the
+  child the others. Until it executes, whoever is in that pid namespace and may trace it can write to the
+  caller's memory, which it shares.
+- fresh: nsiso itself, with what is ready made new each time.
 - fork: the floor's steps in a copy of the caller.
 - posix_spawn: libc's. It gives no pidfd.
 - nix: `nix::sched::clone` and `execve`. Blocks no signals, has no pidfd, leaves `lo` down.
 - go: `os.StartProcess` with `SysProcAttr`, in a process of its own, so in a host of its own size. Mounts no
   /proc and leaves `lo` down, and closes no descriptors in the child.
-- unshare: `subprocess.Popen` of unshare(1), which forks once more. Leaves `lo` down."""
+- unshare: `subprocess.Popen` of unshare(1), which forks once more. Leaves `lo` down.
+- libc, and floor for moves in place: setns(2) there, the body, setns(2) back, both descriptors kept; from
+  Python by ctypes.
+- pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
+  there."""
 
 
 class Job(NamedTuple):
@@ -91,9 +101,8 @@ def _met(goal: str, ratio: float) -> bool:
 
 def _told(ratio: float, goal: str) -> str:
     """Tell it as the goal does: how many times as long nsiso takes, or how many times as fast it is."""
-    return (
-        f"{_number(1 / ratio)} times as fast" if goal.startswith(">=") or ratio < 1 / 10 else f"{ratio:.3f}"
-    )
+    is_faster = goal.startswith(">=") or (not goal and ratio < 1 / 10)
+    return f"{_number(1 / ratio)} times as fast" if is_faster else f"{ratio:.3f}"
 
 
 class Row(NamedTuple):

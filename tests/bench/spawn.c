@@ -4,7 +4,8 @@
  *   spawn LIBRARIES OPTIONS MIB measure ROUNDS MILLISECONDS SIDE... apart SIDE... -- PROGRAM...      see rounds.h
  *   spawn LIBRARIES OPTIONS MIB threads ROUNDS MILLISECONDS SIDE... apart SIDE... -- PROGRAM...
  *
- * LIBRARIES is where libfloor.so and libnix_peer.so are, OPTIONS as in floor/job.c, MIB how much memory the host has
+ * LIBRARIES is where libfloor.so and libnix_peer.so are. OPTIONS as in floor/job.c; those before a ";" are of
+ * namespaces that are made and held first, and joined; the side "fresh" makes these new each time as well. MIB how much memory the host has
  * touched. Those behind "apart" are called after the others in each round, as what they do slows down whoever comes
  * next. `threads` counts what two threads get done at a time. Each line is a round, a side and microseconds.
  */
@@ -25,7 +26,7 @@ enum { THREADS = 2, ALONE = 1 };
 /* Which word is which. */
 enum { LIBRARIES = 1, OPTIONS, MIB, VERB };
 
-static struct nsiso_spec *spec;
+static struct nsiso_spec *joining, *fresh;
 static struct nsiso_command *command;
 static const struct floor_job *job;
 
@@ -43,7 +44,7 @@ static void must(int result, struct nsiso_error *error)
 
 /* The sides. */
 
-static void run_nsiso(void)
+static void run(const struct nsiso_spec *spec)
 {
     struct nsiso_process *process = NULL;
     struct nsiso_error *error = NULL;
@@ -53,6 +54,16 @@ static void run_nsiso(void)
     if (end.status != 0)
         die("the program failed", "");
     nsiso_process_free(process);
+}
+
+static void run_nsiso(void)
+{
+    run(joining);
+}
+
+static void run_fresh(void)
+{
+    run(fresh);
 }
 
 static double take(const void *argument)
@@ -70,6 +81,8 @@ static struct side side_of(void *floor, const char *libraries, const char *name)
 {
     if (strcmp(name, "nsiso") == 0)
         return (struct side){.name = name, .run = run_nsiso};
+    if (strcmp(name, "fresh") == 0)
+        return (struct side){.name = name, .run = run_fresh};
     char symbol[NAME_MAX], path[PATH_MAX];
     snprintf(symbol, sizeof(symbol), "side_%s", name);
     snprintf(path, sizeof(path), "%s/libnix_peer.so", libraries);
@@ -102,7 +115,7 @@ static void set_kind(const char *name, uint32_t *kinds, int *ret_known)
     }
 }
 
-static void set_ids(unsigned id)
+static void set_ids(struct nsiso_spec *spec, unsigned id)
 {
     gid_t group = id;
     must(nsiso_spec_uid(spec, id, NULL), NULL);
@@ -110,14 +123,14 @@ static void set_ids(unsigned id)
     must(nsiso_spec_groups(spec, &group, 1, NULL), NULL);
 }
 
-static void set(const char *option)
+static void set(struct nsiso_spec *spec, const char *option)
 {
     const char *value = strchr(option, '=');
     value = value ? value + 1 : "";
     if (strncmp(option, "hostname=", 9) == 0)
         must(nsiso_spec_hostname(spec, value, NULL), NULL);
     else if (strncmp(option, "ids=", 4) == 0)
-        set_ids((unsigned)atoi(value));
+        set_ids(spec, (unsigned)atoi(value));
     else if (strncmp(option, "join_time=", 10) == 0)
         must(nsiso_spec_join_path(spec, value, NULL), NULL);
     else if (strcmp(option, "proc") == 0)
@@ -130,22 +143,49 @@ static void set(const char *option)
         die("no such option: ", option);
 }
 
-static void prepare(const char *options, const char *const *argv)
+static struct nsiso_spec *spec_of(const char *options, uint32_t *ret_kinds)
 {
     uint32_t kinds = 0;
     int known;
     char *rest, *text = strdup(options);
-    must(nsiso_command_new(argv, 0, &command, NULL), NULL);
+    struct nsiso_spec *spec;
     must(nsiso_spec_new(0, &spec, NULL), NULL);
-    for (char *option = strtok_r(text, ",", &rest); option; option = strtok_r(NULL, ",", &rest)) {
+    for (char *option = strtok_r(text, ",;", &rest); option; option = strtok_r(NULL, ",;", &rest)) {
         set_kind(option, &kinds, &known);
         if (!known)
-            set(option);
+            set(spec, option);
     }
     must(nsiso_spec_unshare(spec, kinds, NULL), NULL);
     if (kinds & NSISO_NEWUSER)
         must(nsiso_spec_map_root(spec, NULL), NULL);
     free(text);
+    *ret_kinds = kinds;
+    return spec;
+}
+
+/* Makes what is held; gives the options for the others. */
+static const char *hold(const char *options)
+{
+    static char told[PATH_MAX];
+    uint32_t kinds, new;
+    const char *border = strchr(options, ';');
+    fresh = spec_of(options, &kinds);
+    joining = fresh;
+    if (!border)
+        return options;
+    char *first = strndup(options, (size_t)(border - options));
+    struct nsiso_spec *making = spec_of(first, &kinds);
+    struct nsiso_namespaces *set;
+    struct nsiso_error *error = NULL;
+    must(nsiso_hold(making, 0, &set, &error), error);
+    joining = spec_of(border + 1, &new);
+    must(nsiso_spec_join_namespaces(joining, set, NULL), NULL);
+    /* By pid 1, or as the only one. */
+    int by = kinds & NSISO_NEWPID ? nsiso_namespaces_init(set) : nsiso_namespaces_fd(set, kinds);
+    snprintf(told, sizeof(told), "held=%d/%u,%s", by, (unsigned)kinds, border + 1);
+    nsiso_spec_free(making);
+    free(first);
+    return told;
 }
 
 /* The verbs. */
@@ -253,8 +293,8 @@ int main(int count, char **words)
     void (*grow)(size_t);
     *(void **)&floor_job = dlsym(floor, "floor_job_new");
     *(void **)&grow = dlsym(floor, "floor_grow");
-    prepare(words[OPTIONS], argv);
-    job = floor_job(words[OPTIONS], argv);
+    must(nsiso_command_new(argv, 0, &command, NULL), NULL);
+    job = floor_job(hold(words[OPTIONS]), argv);
     grow((size_t)atol(words[MIB]));
     if (checking) {
         for (int side = 0; side < sides_count; side++)

@@ -9,6 +9,7 @@ The twin of spawn.c, whose head says what the words mean. The floor's time is wh
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ UNSHARE = {
 
 
 def _given(options: str) -> list[tuple[str, str]]:
-    words = (option.partition("=") for option in options.split(",") if option)
+    words = (option.partition("=") for option in options.replace(";", ",").split(",") if option)
     return [(name, value) for name, _, value in words]
 
 
@@ -58,9 +59,18 @@ def _spec(options: str) -> nsiso.Spec:
     return nsiso.Spec(",".join(kinds), map_root="user" in kinds, **given)
 
 
-def _by_nsiso(options: str, program: list[str]) -> Take:
-    spec = _spec(options)
+def _hold(options: str) -> tuple[nsiso.Spec, str]:
+    """Make what is held; give the job as nsiso is told, and the options for the others."""
+    first, border, rest = options.partition(";")
+    if not border:
+        return _spec(options), options
+    held = nsiso.hold(_spec(first))
+    # By pid 1, or as the only one.
+    by = held.init or fcntl.fcntl(next(iter(held.values())), fcntl.F_DUPFD_CLOEXEC, 3)
+    return _spec(rest).replace(join=held), f"held={by}/{int(held.kinds)},{rest}"
 
+
+def _by_nsiso(spec: nsiso.Spec, program: list[str]) -> Take:
     def take() -> float:
         start = time.perf_counter_ns()
         status = nsiso.Popen(program, spec=spec).wait()
@@ -117,11 +127,14 @@ def main(words: list[str]) -> None:
     own, program = words[: words.index("--")], words[words.index("--") + 1 :]
     libraries, options, mib, verb, *rest = own
     floor = ctypes.CDLL(f"{libraries}/libfloor.so")
+    spec, told = _hold(options)
 
     def side(name: str) -> Take:
-        if name in ("nsiso", "unshare"):
-            return (_by_nsiso if name == "nsiso" else _by_unshare)(options, program)
-        return _by_library(floor, name, options, program)
+        if name == "unshare":
+            return _by_unshare(options, program)
+        if name in ("nsiso", "fresh"):
+            return _by_nsiso(spec if name == "nsiso" else _spec(options), program)
+        return _by_library(floor, name, told, program)
 
     floor.floor_grow(ctypes.c_size_t(int(mib)))
     if verb == "check":

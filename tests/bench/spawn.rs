@@ -10,10 +10,13 @@
 #![deny(unsafe_code)]
 
 mod floor;
+mod rounds;
 
 use nsiso::{Command, Kind, Kinds, Spec};
+use rounds::{Effort, Take};
 use std::env;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -21,11 +24,6 @@ use std::time::{Duration, Instant};
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
-const WARM_UP: usize = 5;
-const MIN_CALLS: f64 = 40.0;
-const MAX_CALLS: f64 = 2000.0;
-/// In microseconds: who is so slow that [`MIN_CALLS`] take longer than this is called less often.
-const LONGEST: f64 = 30e3;
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
@@ -46,7 +44,15 @@ fn act(words: &[String]) -> Result<()> {
         return Err("usage: see the head of spawn.rs".into());
     };
     floor::grow(libraries, mib.parse()?)?;
-    let side = |name: &String| Side::new(name, libraries, options, program);
+    let (joining, told) = hold(options)?;
+    let side = |name: &String| match name.as_str() {
+        "nsiso" => Side::nsiso(name, joining.clone(), program),
+        "fresh" => Side::nsiso(name, spec(options)?, program),
+        _ => Ok(Side {
+            name: name.clone(),
+            way: Way::Other(floor::Side::find(libraries, name, &told, program)?),
+        }),
+    };
     match (verb.as_str(), rest) {
         ("check", names) => names.iter().try_for_each(|name| side(name)?.take().map(drop)),
         (verb, [rounds, milliseconds, names @ ..]) => {
@@ -64,13 +70,6 @@ fn act(words: &[String]) -> Result<()> {
     }
 }
 
-/// How many rounds, and for about how long each side runs in one.
-#[derive(Clone, Copy)]
-struct Effort {
-    rounds: usize,
-    milliseconds: f64,
-}
-
 /// One way to do the job.
 struct Side {
     name: String,
@@ -83,27 +82,24 @@ enum Way {
 }
 
 impl Side {
-    fn new(name: &str, libraries: &str, options: &str, program: &[String]) -> Result<Side> {
-        let way = if name == "nsiso" {
-            let [first, rest @ ..] = program else { return Err("no program".into()) };
-            Way::Nsiso { spec: Box::new(spec(options)?), command: Command::new(first).args(rest) }
-        } else {
-            Way::Other(floor::Side::find(libraries, name, options, program)?)
-        };
+    fn nsiso(name: &str, spec: Spec, program: &[String]) -> Result<Side> {
+        let [first, rest @ ..] = program else { return Err("no program".into()) };
+        let way = Way::Nsiso { spec: Box::new(spec), command: Command::new(first).args(rest) };
         Ok(Side { name: name.to_owned(), way })
     }
 
-    /// Does the job once; in microseconds.
+    fn say(&self, round: usize, microseconds: f64) -> Result<()> {
+        Ok(writeln!(io::stdout(), "{round}\t{}\t{microseconds:.3}", self.name)?)
+    }
+}
+
+impl Take for Side {
     fn take(&self) -> Result<f64> {
         let taken = match &self.way {
             Way::Other(other) => other.take(),
             Way::Nsiso { spec, command } => time(spec, command),
         };
         taken.map_err(|error| format!("{}: {error}", self.name).into())
-    }
-
-    fn say(&self, round: usize, microseconds: f64) -> Result<()> {
-        Ok(writeln!(io::stdout(), "{round}\t{}\t{microseconds:.3}", self.name)?)
     }
 }
 
@@ -120,10 +116,22 @@ fn time(spec: &Spec, command: &Command) -> Result<f64> {
     }
 }
 
-/// The job, as nsiso is told.
+/// Makes what is held; gives the job as nsiso is told, and the options for the others.
+fn hold(options: &str) -> Result<(Spec, String)> {
+    let Some((first, rest)) = options.split_once(';') else {
+        return Ok((spec(options)?, options.to_owned()));
+    };
+    let set = spec(first)?.hold()?;
+    // By pid 1, or as the only one.
+    let by = set.init().or_else(|| set.iter().next().map(AsRawFd::as_raw_fd)).ok_or("nothing is held")?;
+    let told = format!("held={by}/{},{rest}", set.kinds().bits());
+    Ok((spec(rest)?.join_namespaces(&set), told))
+}
+
+/// All of it new.
 fn spec(options: &str) -> Result<Spec> {
     let (mut spec, mut kinds) = (Spec::new(), Kinds::NONE);
-    for option in options.split(',').filter(|option| !option.is_empty()) {
+    for option in options.split([',', ';']).filter(|option| !option.is_empty()) {
         if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == option) {
             kinds |= kind;
             continue;
@@ -149,47 +157,14 @@ fn spec(options: &str) -> Result<Spec> {
 fn measure(effort: Effort, together: &[Side], apart: &[Side]) -> Result<()> {
     let mut groups = vec![together];
     groups.extend(apart.chunks(1));
-    let calls = groups.iter().map(|sides| calls_in_a_round(effort, sides)).collect::<Result<Vec<_>>>()?;
+    let calls = groups.iter().map(|sides| rounds::calls(effort, sides)).collect::<Result<Vec<_>>>()?;
     for round in 0..effort.rounds {
         for (sides, calls) in groups.iter().zip(&calls) {
-            take_round(round, sides, *calls)?;
+            let medians = rounds::take(sides, *calls)?;
+            sides.iter().zip(medians).try_for_each(|(side, median)| side.say(round, median))?;
         }
     }
     Ok(())
-}
-
-/// Calls each side some times that nobody notes; gives how often they can be called in a round.
-fn calls_in_a_round(effort: Effort, sides: &[Side]) -> Result<usize> {
-    let mut slowest = 0.0_f64;
-    for side in sides {
-        let mut samples = (0..WARM_UP).map(|_| side.take()).collect::<Result<Vec<_>>>()?;
-        slowest = slowest.max(median(&mut samples));
-    }
-    let least = (LONGEST / slowest).clamp(1.0, MIN_CALLS);
-    Ok((effort.milliseconds * 1e3 / slowest).clamp(least, MAX_CALLS) as usize)
-}
-
-fn take_round(round: usize, sides: &[Side], calls: usize) -> Result<()> {
-    let mut samples = vec![Vec::with_capacity(calls); sides.len()];
-    let mut order: Vec<usize> = (0..sides.len()).collect();
-    for call in 0..calls {
-        // Every order of two or three sides comes about equally often.
-        order.rotate_left(1);
-        if (call / sides.len()) % 2 == 1 {
-            order.reverse();
-        }
-        for &index in &order {
-            if let (Some(side), Some(samples)) = (sides.get(index), samples.get_mut(index)) {
-                samples.push(side.take()?);
-            }
-        }
-    }
-    sides.iter().zip(&mut samples).try_for_each(|(side, samples)| side.say(round, median(samples)))
-}
-
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// What a job takes when several threads do it, each side for so long in turn.

@@ -40,6 +40,7 @@ enum { SETUP_FAILED = 127, KERNEL_SIGNAL_SET = 8, FIRST_NOT_PASSED = 3, STACK_SI
 
 struct child {
     const struct floor_job *job;
+    int by_helper; /* its steps are the helper's, which it executes */
     uint64_t signals_before;
     const char *failed;
     int error;
@@ -116,6 +117,9 @@ static int loopback_up(void)
 /* The steps in the order of Plan; gives the one that failed. */
 static const char *take_steps(const struct floor_job *job)
 {
+    int joined = (int)(job->held_kinds & ~(uint64_t)CLONE_NEWPID);
+    if (joined && setns(job->held, joined) < 0)
+        return "setns";
     if (job->uid_map) {
         if (write_file("/proc/self/setgroups", "deny") < 0)
             return "setgroups";
@@ -147,12 +151,14 @@ static const uint64_t default_action[4];
 static int run(void *argument)
 {
     struct child *child = argument;
-    child->failed = take_steps(child->job);
+    const struct floor_job *job = child->job;
+    child->failed = child->by_helper ? NULL : take_steps(job);
     if (!child->failed) {
         for (int i = 0; i < UNIGNORED; i++)
             syscall(SYS_rt_sigaction, unignored[i], default_action, NULL, KERNEL_SIGNAL_SET);
         syscall(SYS_rt_sigprocmask, SIG_SETMASK, &child->signals_before, NULL, KERNEL_SIGNAL_SET);
-        execve(child->job->path, child->job->argv, child->job->envp);
+        char *const *argv = child->by_helper ? job->joiner : job->argv;
+        execve(child->by_helper ? argv[0] : job->path, argv, job->envp);
         child->failed = "execve";
     }
     child->error = errno;
@@ -172,11 +178,23 @@ static int complain(const char *step, int error)
     return -error;
 }
 
-static int start(const struct floor_job *job, uint64_t birth)
+/* Waits for a process and gives its pidfd back. */
+static int reap(int pidfd)
+{
+    siginfo_t end = {0};
+    int waited = waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED);
+    int error = errno;
+    close(pidfd);
+    if (waited < 0)
+        return complain("waitid", error);
+    return end.si_code == CLD_EXITED && end.si_status == 0 ? 0 : complain("the program", EIO);
+}
+
+static int start(const struct floor_job *job, uint64_t birth, int by_helper)
 {
     _Alignas(16) char stack[STACK_SIZE];
     int pidfd = -1, shared = (birth & CLONE_VM) != 0;
-    struct child child = {.job = job};
+    struct child child = {.job = job, .by_helper = by_helper};
     struct clone_args args = {
         .flags = birth | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | job->kinds,
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
@@ -190,28 +208,37 @@ static int start(const struct floor_job *job, uint64_t birth)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &child.signals_before, NULL, KERNEL_SIGNAL_SET);
     if (pid < 0)
         return complain("clone3", (int)-pid);
-    siginfo_t end = {0};
-    int waited = waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED);
-    int error = errno;
-    close(pidfd);
-    if (waited < 0)
-        return complain("waitid", error);
+    int result = reap(pidfd);
     if (child.failed)
         return complain(child.failed, child.error);
-    return end.si_code == CLD_EXITED && end.si_status == 0 ? 0 : complain("the program", EIO);
+    if (result < 0 || !by_helper)
+        return result;
+    pidfd = (int)syscall(SYS_pidfd_open, *job->ret_born, 0);
+    return pidfd < 0 ? complain("pidfd_open", errno) : reap(pidfd);
 }
 
 int64_t side_floor(const struct floor_job *job)
 {
     int64_t began = now();
-    int result = start(job, CLONE_VM | CLONE_VFORK);
+    int result = start(job, CLONE_VM | CLONE_VFORK, job->joiner != NULL);
+    return result < 0 ? result : now() - began;
+}
+
+int64_t side_exposed(const struct floor_job *job)
+{
+    int64_t began = now();
+    if (setns(job->held, CLONE_NEWPID) < 0)
+        return complain("setns", errno);
+    int result = start(job, CLONE_VM | CLONE_VFORK, 0);
+    if (setns(job->home, CLONE_NEWPID) < 0)
+        return complain("setns back", errno);
     return result < 0 ? result : now() - began;
 }
 
 int64_t side_fork(const struct floor_job *job)
 {
     int64_t began = now();
-    int result = start(job, 0);
+    int result = start(job, 0, 0);
     return result < 0 ? result : now() - began;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The nix peer has the same record. */
+/* The nix peer has the same record, but for what is held. */
 struct floor_job {
     uint64_t kinds;
     const char *path;
@@ -18,6 +18,11 @@ struct floor_job {
     int loopback;
     int proc;
     const char *options; /* of all this, as floor_job_new was told */
+    int held;            /* a namespace, or a process in several, to join; -1: none is */
+    int home;            /* the caller's pid namespace */
+    uint64_t held_kinds;
+    char *const *joiner;    /* the helper that joins a pid namespace, and executes what argv says */
+    volatile int *ret_born; /* where it tells who is in there */
 };
 
 /* Makes what every side but nsiso's own takes; job.c says how options are written. Exits if it does not know one. */
@@ -30,8 +35,16 @@ void floor_grow(size_t mib);
 typedef int64_t floor_side(const struct floor_job *job);
 
 floor_side side_floor;       /* the least code: shares the caller's memory until the program is executed */
+floor_side side_exposed;     /* the least code into a held pid namespace: whoever is there may trace it in the caller's memory */
 floor_side side_fork;        /* the same steps in a copy of the caller */
 floor_side side_posix_spawn; /* libc's way, without namespaces */
 floor_side side_go;          /* Go's, in a process of its own */
+
+/* Goes there with setns(2), calls body, goes home; -errno if either is refused. */
+int floor_move(int there, int home, int kinds, void (*body)(void));
+
+/* Bodies: makes a socket and closes it; nothing. */
+void floor_socket(void);
+void floor_nothing(void);
 
 #endif

@@ -6,10 +6,13 @@
 #![allow(unsafe_code)]
 
 use crate::Result;
-use std::ffi::{c_char, c_void, CStr, CString};
+use library::{find, load};
+use std::ffi::{c_char, c_void, CString};
 use std::io;
 use std::ptr;
 use std::time::Duration;
+
+mod library;
 
 type New = unsafe extern "C" fn(*const c_char, *const *const c_char) -> *mut c_void;
 type Grow = unsafe extern "C" fn(usize);
@@ -69,28 +72,4 @@ fn job(floor: *mut c_void, options: &str, words: &[String]) -> Result<*const c_v
     let new = unsafe { std::mem::transmute::<*mut c_void, New>(find(floor, "floor_job_new")?) };
     // SAFETY: strings with a null behind the last one, of which it makes copies.
     Ok(unsafe { new(options.as_ptr(), argv.as_ptr()) })
-}
-
-fn load(libraries: &str, file: &str) -> Result<*mut c_void> {
-    let path = CString::new(format!("{libraries}/{file}"))?;
-    // SAFETY: a library that does nothing when it is loaded; loaded again, it is the same one.
-    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-    if library.is_null() {
-        return Err(format!("{} cannot be loaded", path.to_string_lossy()).into());
-    }
-    Ok(library)
-}
-
-fn find(library: *mut c_void, name: &str) -> Result<*mut c_void> {
-    let name = CString::new(name)?;
-    let symbol = symbol(library, &name);
-    if symbol.is_null() {
-        return Err(format!("no {}", name.to_string_lossy()).into());
-    }
-    Ok(symbol)
-}
-
-fn symbol(library: *mut c_void, name: &CStr) -> *mut c_void {
-    // SAFETY: the library is never closed.
-    unsafe { libc::dlsym(library, name.as_ptr()) }
 }
