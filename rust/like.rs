@@ -12,6 +12,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process takes at most to execute.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// What a command has of the process that it is to be like ([`crate::Spec::like`]): added up with `|`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -126,8 +131,7 @@ impl Model {
             model.cwd = Some(open("cwd")?);
         }
         if what.contains(Likeness::ENVIRONMENT) {
-            let text =
-                fs::read(format!("/proc/{process}/environ")).map_err(|source| refused(source.into()))?;
+            let text = machine.environment_of(&process).map_err(refused)?;
             let strings = text.split(|byte| *byte == 0).filter(|string| !string.is_empty());
             // None has a NUL: they were split there.
             model.environment = CStringArray::new(strings).ok().map(Arc::new);
@@ -160,6 +164,26 @@ fn opened(path: String) -> std::result::Result<OwnedFd, Errno> {
 }
 
 impl Machine {
+    /// The strings that a process was started with, each with a NUL behind it. One that executes has none for a moment.
+    fn environment_of(&self, process: &str) -> std::result::Result<Vec<u8>, Errno> {
+        let began = Instant::now();
+        loop {
+            let text = fs::read(self.path(&format!("{process}/environ")))?;
+            if !text.is_empty() || !self.is_executing(process) || began.elapsed() > A_MOMENT {
+                return Ok(text);
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// Whether the kernel has not said yet where its environment is: the 51st field of its stat (proc(5)).
+    fn is_executing(&self, process: &str) -> bool {
+        let stat = self.read(&format!("{process}/stat")).unwrap_or_default();
+        // A program's name may have blanks and brackets in it; the third field is the first behind it.
+        let end = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(48));
+        end == Some("0")
+    }
+
     /// The effective ids of a process, as the caller's user namespace numbers them.
     fn ids_of(&self, process: &str) -> Option<Ids> {
         let status = self.read(&format!("{process}/status"))?;
