@@ -60,6 +60,12 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
         group => ops.extend(group.map(Op::Setpgid)),
     }
     let named = job.command().and_then(|command| command.cwd.as_ref()).or(spec.cwd.as_ref());
+    // Where there is no close_range(2), it looks into /proc.
+    let marks_early =
+        job.command().is_some() && spec.model.as_ref().is_some_and(|model| model.root.is_some());
+    if marks_early {
+        ops.push(Op::CloseOnExec);
+    }
     if let Some(model) = spec.model.as_deref() {
         // While these are at the numbers at which they were opened.
         ops.extend(model.root.clone().map(Op::ChangeRoot));
@@ -69,7 +75,9 @@ pub fn settle(spec: &Spec, job: Job<'_>, ops: &mut Vec<Op>) -> Result<()> {
         if !command.fds.is_empty() || has_own {
             ops.push(Op::Descriptors);
         }
-        ops.push(Op::CloseOnExec);
+        if !marks_early {
+            ops.push(Op::CloseOnExec);
+        }
     }
     // By then the terminal is where the command will find it.
     ops.extend(spec.controlling_terminal.map(Op::ControllingTerminal));
