@@ -34,8 +34,8 @@ impl Drop for Set {
 }
 
 impl Spec {
-    /// Makes the namespaces that this spec says, with id maps, host name, clocks, `/proc` and `lo`, and holds them without
-    /// a process; those that the spec joins are among them. What it says of a process and its terminal
+    /// Makes the namespaces that this spec says, with id maps, host name, clocks, `/proc` and `lo`, and holds them
+    /// without a process; those that the spec joins are among them. What it says of a process and its terminal
     /// has no meaning here. The caller stays where it is; safe from any number of threads.
     ///
     /// Any number of specs can join them ([`Spec::join_namespaces`]), one after the other or at once.

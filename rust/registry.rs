@@ -32,8 +32,8 @@ type Answer<T> = std::result::Result<T, (Errno, Cause)>;
 /// A name is one kind's: `DIRECTORY/KIND/NAME`. Whoever may mount keeps a namespace there by a bind mount, for which
 /// the directory is mounted on itself, privately; anybody else by a tiny process, and so is a mnt namespace that the
 /// kernel does not let be mounted. That process ignores what it can: it ends by SIGKILL, as where a service or a login
-/// session is ended with all its processes, and with its pid namespace. Names are seen where they were added: in the same mount namespace and its later
-/// copies, or in the same pid namespace.
+/// session is ended with all its processes, and with its pid namespace. Names are seen where they were added: in the
+/// same mount namespace and its later copies, or in the same pid namespace.
 ///
 /// Many programs may use one at once. Whatever is left of one that was killed meanwhile, later calls remove.
 #[derive(Clone, Debug)]
@@ -102,7 +102,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// EEXIST: there is a namespace of this kind with the name. EINVAL: the name is none. EPERM: the names are ip's, and the caller may not mount.
+    /// EEXIST: there is a namespace of this kind with the name. EINVAL: the name is none. EPERM: the names are ip's,
+    /// and the caller may not mount.
     pub fn add(&self, name: impl AsRef<OsStr>, namespace: &Namespace) -> Result<()> {
         let (name, kind) = (name.as_ref(), namespace.kind());
         let refused = |(errno, cause)| self.error("add", name, kind, errno, cause);
