@@ -38,8 +38,9 @@ def options_of(feature: str) -> Optional[tuple[Options, Options]]:
         "oom_score_adj": ({"oom_score_adj": -1000}, {}),
         "init": ({"init": True}, {}),
         "kill_with_parent": ({"kill_with_parent": True}, {}),
-        "join_process": ({"join": (os.getpid(), "uts")}, {}),
-        "join_path": ({"join": "/proc/self/ns/uts"}, {}),
+        # Of processes that are started for it: what one is in already is left out.
+        "join_process": ({"join": ()}, {}),
+        "join_path": ({"join": ()}, {}),
         "clone_vm": ({}, {}),
         "own_memory": ({"own_memory": True}, {}),
     }
@@ -89,9 +90,11 @@ def test_features(info: nsiso.FeatureInfo) -> None:
         return
     alone, instead = options
     if "join" in alone:
-        with_user = join_another(by_path=isinstance(alone["join"], str))
-    else:
-        with_user = refusal(info.needs | Kind.USER, {**alone, **instead})
+        by_path = info.name == "join_path"
+        expected = comes_of(join_another("uts", by_path=by_path), join_another("user", by_path=by_path))
+        assert str(answer) == expected
+        return
+    with_user = refusal(info.needs | Kind.USER, {**alone, **instead})
     if info.needs & Kind.USER:
         expected = comes_of(nsiso.Error(1, "", "", "", "", "") if with_user is None else with_user, with_user)
     else:
@@ -99,10 +102,14 @@ def test_features(info: nsiso.FeatureInfo) -> None:
     assert str(answer) == expected
 
 
-def join_another(*, by_path: bool) -> Optional[nsiso.Error]:
-    """Join the user namespace of a process that has its own."""
-    with nsiso.Popen(["sleep", "600"], unshare="user") as target:
-        join: Any = f"/proc/{target.pid}/ns/user" if by_path else (target, "user")
+def join_another(kind: str, *, by_path: bool) -> Optional[nsiso.Error]:
+    """Join a namespace of this kind of a process that has its own, if one can be started."""
+    try:
+        target = nsiso.Popen(["sleep", "600"], unshare=kind)
+    except nsiso.Error as error:
+        return error
+    with target:
+        join: Any = f"/proc/{target.pid}/ns/{kind}" if by_path else (target, kind)
         refused = refusal(Kind(0), {"join": join})
         target.kill()
     return refused
