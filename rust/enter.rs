@@ -66,6 +66,10 @@ fn at_once(joins: &[Join]) -> bool {
         join::Target::Number(fd) => (*fd, None),
         _ => return false,
     };
+    // The kernel would enter that anew, and move the root and the working directory.
+    if join::shares_mounts(join, fd) {
+        return false;
+    }
     setns_unexplained(fd, join.kinds.bits() as i32).is_ok()
 }
 

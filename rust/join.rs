@@ -15,7 +15,7 @@ use std::sync::Arc;
 mod open;
 mod order;
 
-pub(crate) use order::{link, order, ownership, Joining, Whose};
+pub(crate) use order::{link, order, ownership, shares_mounts, Joining, Whose};
 
 /// Namespaces to join.
 #[derive(Clone, Debug)]

@@ -130,6 +130,24 @@ fn a_mount_namespace_brings_its_root_along() {
 }
 
 #[test]
+fn its_own_mounts_are_not_entered_again() {
+    let target = sleeper(Kind::Uts);
+    holds(&Spec::new().cwd("/usr"), || {
+        Spec::new().join_process(target.id(), Kind::User | Kind::Uts | Kind::Mnt).enter().unwrap();
+        let own = fs::File::open("/proc/self/ns/mnt").unwrap();
+        Spec::new().join_borrowed_fd(own.as_raw_fd(), Kinds::NONE).enter().unwrap();
+        std::env::current_dir().unwrap().to_str() == Some("/usr")
+    });
+    // Nor by a child, whoever starts it.
+    let command = Command::new("sh").args(["-c", "test $PWD = /usr/lib"]);
+    holds(&Spec::new().cwd("/usr/lib"), || {
+        let by_paths = Spec::new().join_path("/proc/self/ns/mnt");
+        let by_process = Spec::new().join_process(target.id(), Kind::User | Kind::Uts | Kind::Mnt);
+        [by_paths, by_process].iter().all(|spec| spec.spawn(&command).unwrap().wait().unwrap().success())
+    });
+}
+
+#[test]
 fn who_enters_stays_what_it_is_otherwise() {
     for spec in [
         Spec::new(),

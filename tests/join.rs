@@ -35,16 +35,21 @@ impl Sandbox {
         Sandbox { outer, inner }
     }
 
-    /// Joins these kinds of it, and looks where the command is.
+    /// Joins these kinds of it.
     fn joined(&self, kinds: impl Into<Kinds>) {
         let kinds = kinds.into();
         let spec = Spec::new().join_process(self.inner, kinds);
         for spec in [spec.clone(), spec.own_memory()] {
-            let sleep = Command::new("sleep").arg("600");
-            let process = spec.spawn(&sleep).unwrap_or_else(|error| panic!("{error}")).kill_on_drop(true);
-            for kind in kinds.iter() {
-                assert_eq!(link(process.id(), kind), link(self.inner, kind), "{kind}");
-            }
+            self.leads_inside(&spec, kinds);
+        }
+    }
+
+    /// Looks whether a command of this spec is in these of its namespaces.
+    fn leads_inside(&self, spec: &Spec, kinds: impl Into<Kinds>) {
+        let sleep = Command::new("/bin/sleep").arg("600");
+        let process = spec.spawn(&sleep).unwrap_or_else(|error| panic!("{error}")).kill_on_drop(true);
+        for kind in kinds.into().iter() {
+            assert_eq!(link(process.id(), kind), link(self.inner, kind), "{kind}");
         }
     }
 }
@@ -86,44 +91,23 @@ fn a_tree_of_unshares() {
     }
 }
 
+/// With devices of its own, for which it makes a second user namespace; and more words.
+fn bubblewrap(more: &[&'static str]) -> Vec<&'static str> {
+    let words = "bwrap --unshare-all --unshare-user --die-with-parent --bind / / --dev /dev --proc /proc";
+    words.split(' ').chain(more.iter().copied()).collect()
+}
+
 #[test]
 fn a_bubblewrap_with_devices() {
     for owner in owners() {
-        let words = [
-            "bwrap",
-            "--unshare-all",
-            "--unshare-user",
-            "--die-with-parent",
-            "--bind",
-            "/",
-            "/",
-            "--dev",
-            "/dev",
-            "--proc",
-            "/proc",
-        ];
-        Sandbox::start(&words, owner).joined(Kinds::ALL);
+        Sandbox::start(&bubblewrap(&[]), owner).joined(Kinds::ALL);
     }
 }
 
 #[test]
 fn a_bubblewrap_in_two_user_namespaces() {
     for owner in owners() {
-        let words = [
-            "bwrap",
-            "--unshare-all",
-            "--unshare-user",
-            "--disable-userns",
-            "--die-with-parent",
-            "--bind",
-            "/",
-            "/",
-            "--dev",
-            "/dev",
-            "--proc",
-            "/proc",
-        ];
-        let sandbox = Sandbox::start(&words, owner);
+        let sandbox = Sandbox::start(&bubblewrap(&["--disable-userns"]), owner);
         let own = fs::metadata("/proc/self/ns/user").unwrap().ino();
         let user = nsiso::Namespace::of(sandbox.inner, Kind::User).unwrap();
         assert_ne!(user.parent().unwrap().inode(), own, "one is in between, without a process");
@@ -134,11 +118,7 @@ fn a_bubblewrap_in_two_user_namespaces() {
         for kind in kinds.iter() {
             spec = spec.join_path(format!("/proc/{}/ns/{kind}", sandbox.inner));
         }
-        let process = spec.spawn(&Command::new("sleep").arg("600")).unwrap_or_else(|error| panic!("{error}"));
-        for kind in kinds.iter() {
-            assert_eq!(link(process.id(), kind), link(sandbox.inner, kind), "{kind}");
-        }
-        drop(process.kill_on_drop(true));
+        sandbox.leads_inside(&spec, kinds);
     }
 }
 
@@ -160,14 +140,7 @@ fn a_container_of_crun() {
     for kind in [Kind::Pid, Kind::Net, Kind::Ipc, Kind::Uts, Kind::Mnt] {
         assert_ne!(link(sandbox.inner, kind), link(std::process::id() as i32, kind), "{kind}");
     }
-    // There is nothing but busybox inside.
-    let spec = Spec::new().join_process(sandbox.inner, Kinds::ALL);
-    let process =
-        spec.spawn(&Command::new("/bin/sleep").arg("600")).unwrap_or_else(|error| panic!("{error}"));
-    for kind in Kind::ALL {
-        assert_eq!(link(process.id(), kind), link(sandbox.inner, kind), "{kind}");
-    }
-    drop(process.kill_on_drop(true));
+    sandbox.joined(Kinds::ALL);
     drop(sandbox);
     fs::remove_dir_all(&bundle).unwrap();
 }

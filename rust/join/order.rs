@@ -8,7 +8,9 @@ use crate::kind::Kind;
 use crate::namespace::Namespace;
 use crate::power::Power;
 use crate::sys::{fd, Errno};
+use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 /// What setns(2) is called with, one after the other.
 #[derive(Debug, Default)]
@@ -47,7 +49,7 @@ pub(crate) fn order(joins: &[Join], pid_1: Option<BorrowedFd<'_>>, whose: Whose)
     }
     let power = Power::here()?;
     if whose == Whose::Childrens && power.is_total() {
-        joining.calls = as_they_come(&power, &found)?;
+        joining.calls = as_they_come(&found)?;
         return Ok(joining);
     }
     let wanted = others(&found, whose)?;
@@ -80,21 +82,28 @@ impl Wanted<'_> {
     }
 }
 
-/// With power over all of them any order is right in which the user namespace comes last; one's own is left out.
-fn as_they_come(power: &Power, found: &[(&Join, Found)]) -> Result<Vec<(RawFd, u32)>> {
+/// What cannot be joined twice, and what brings a root and a working directory along.
+const NEVER_AGAIN: [Kind; 2] = [Kind::User, Kind::Mnt];
+
+/// With power over all of them any order is right in which the user namespace comes last. To be joined to most of those
+/// in which a child is anyway changes nothing.
+fn as_they_come(found: &[(&Join, Found)]) -> Result<Vec<(RawFd, u32)>> {
     let mut calls = Vec::with_capacity(found.len());
     for (join, found) in found {
         match found {
             Found::Pidfd(pidfd) => {
                 let mut kinds = join.kinds;
-                if kinds.contains(Kind::User) && of_process(join, *pidfd, Kind::User)? == *power.own() {
-                    kinds = kinds - Kind::User;
+                for kind in NEVER_AGAIN.into_iter().filter(|kind| join.kinds.contains(*kind)) {
+                    if is_in(&of_process(join, *pidfd, kind)?, Whose::Childrens) {
+                        kinds = kinds - kind;
+                    }
                 }
                 calls.push((*pidfd, kinds.bits()));
             }
             Found::Namespaces(namespaces) => {
                 for (kind, fd) in namespaces {
-                    if *kind != Kind::User || Namespace::from_borrowed_fd(*fd)? != *power.own() {
+                    let is_named = NEVER_AGAIN.contains(kind);
+                    if !is_named || !is_in(&Namespace::from_borrowed_fd(*fd)?, Whose::Childrens) {
                         calls.push((*fd, kind.flag()));
                     }
                 }
@@ -128,10 +137,17 @@ fn others<'a>(found: &[(&'a Join, Found)], whose: Whose) -> Result<Vec<Wanted<'a
     Ok(wanted)
 }
 
+/// Whether the mnt namespace of a descriptor, or of the process behind a pidfd, is to be joined and is the caller's.
+pub(crate) fn shares_mounts(join: &Join, fd: RawFd) -> bool {
+    let mounts = || of_process(join, fd, Kind::Mnt).or_else(|_| Namespace::from_borrowed_fd(fd));
+    join.kinds.contains(Kind::Mnt) && mounts().is_ok_and(|mounts| is_in(&mounts, Whose::Callers))
+}
+
 /// Whether whoever joins is in it.
 fn is_in(namespace: &Namespace, whose: Whose) -> bool {
     // Where the link leads nowhere there is no child yet.
-    Namespace::open(link(namespace.kind(), whose)).is_ok_and(|own| own == *namespace)
+    fs::metadata(link(namespace.kind(), whose))
+        .is_ok_and(|own| (own.dev(), own.ino()) == (namespace.device(), namespace.inode()))
 }
 
 /// The link that leads to where the calling thread is, or a child of it will be. It never changes its own pid
