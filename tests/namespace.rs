@@ -8,9 +8,18 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 fn sleeper(spec: &Spec) -> Process {
     spec.spawn(&Command::new("sleep").arg("600")).unwrap().kill_on_drop(true)
+}
+
+fn until(what: &str, reached: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !reached() {
+        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn inode(path: impl AsRef<std::path::Path>) -> u64 {
@@ -127,7 +136,16 @@ fn a_saved_one_is_that_one_or_none() {
         let inode = uts.inode();
         process.kill().unwrap();
         process.wait().unwrap();
+        let id = uts.id();
         drop(uts);
+        // A child of another test's holds what was open when it started, until it executes.
+        until("the namespace is gone", || {
+            let still = Namespace::restore(&saved);
+            if let Ok(still) = &still {
+                assert_eq!(still.id(), id);
+            }
+            still.is_err()
+        });
         (0..5).any(|_| {
             let other = sleeper(&spec);
             let refused = Namespace::restore(&saved).unwrap_err();
