@@ -291,8 +291,11 @@ impl Mount {
                 self.fstype == "cgroup" && names.split(',').all(has)
             }
         };
-        let below = Path::new(group).strip_prefix(unescaped(&self.root)).ok().filter(|_| is_its)?;
-        let root = PathBuf::from(unescaped(&self.point));
+        let below = Path::new(group)
+            .strip_prefix(OsString::from_vec(unescaped(self.root.as_bytes())))
+            .ok()
+            .filter(|_| is_its)?;
+        let root = PathBuf::from(OsString::from_vec(unescaped(self.point.as_bytes())));
         // Joining nothing would leave a slash.
         Some(if below.as_os_str().is_empty() { root } else { root.join(below) })
     }
@@ -316,9 +319,9 @@ impl Mount {
 }
 
 /// A name of mountinfo, in which blanks and backslashes are written by their numbers.
-fn unescaped(name: &str) -> OsString {
-    let mut bytes = Vec::new();
-    let mut rest = name.as_bytes();
+pub fn unescaped(name: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name;
     while let [first, after @ ..] = rest {
         let number = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
         match number.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
@@ -332,7 +335,7 @@ fn unescaped(name: &str) -> OsString {
             }
         }
     }
-    OsString::from_vec(bytes)
+    bytes
 }
 
 #[cfg(test)]

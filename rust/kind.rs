@@ -43,6 +43,20 @@ impl Kind {
     pub const ALL: [Kind; 8] =
         [Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Net, Kind::User, Kind::Cgroup, Kind::Time];
 
+    /// Its place in [`Kind::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Kind::Mnt => 0,
+            Kind::Uts => 1,
+            Kind::Ipc => 2,
+            Kind::Pid => 3,
+            Kind::Net => 4,
+            Kind::User => 5,
+            Kind::Cgroup => 6,
+            Kind::Time => 7,
+        }
+    }
+
     /// The `CLONE_NEW*` value, one bit.
     pub const fn flag(self) -> u32 {
         self as u32
@@ -262,6 +276,13 @@ mod tests {
         for (kind, flag) in of_libc {
             assert_eq!(kind.flag(), flag as u32, "{kind}");
             assert_eq!(Kind::from_flag(kind.flag()), Some(kind));
+        }
+    }
+
+    #[test]
+    fn an_index_is_the_place_among_all() {
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), place);
         }
     }
 

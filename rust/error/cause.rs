@@ -313,6 +313,22 @@ causes! {
     NotTraceable:
         "the caller may not trace the process",
         "run it as the process's own user, or with CAP_SYS_PTRACE";
+    /// A descriptor that waits in a socket to be received.
+    InFlight:
+        "nobody has received them yet",
+        "ask for an intrusive survey, which reads messages without taking them";
+    /// CAP_SYS_ADMIN of the initial user namespace is missing, or the initial pid namespace is not one's own.
+    NotMachineRoot:
+        "the caller is not root of the whole machine",
+        "run it as root in the machine's first user and pid namespaces";
+    /// Processes of an outer pid namespace, which this /proc does not show.
+    OuterProcesses:
+        "this /proc shows a pid namespace that is not the machine's first",
+        "ask from a process further out";
+    /// A /proc that shows only the caller's own processes.
+    HiddenProcesses:
+        "/proc is mounted with hidepid",
+        "run it with CAP_SYS_PTRACE, or as a member of the group that the mount names";
     /// CAP_SYS_RESOURCE of the initial user namespace is missing.
     NoResourcePrivilege:
         "the caller has no CAP_SYS_RESOURCE in the initial user namespace",

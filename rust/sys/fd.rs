@@ -167,6 +167,21 @@ pub fn read_bytes(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     }
 }
 
+/// read(2) until the end, in large pieces.
+pub fn read_all(fd: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    const PIECE: usize = 32768;
+    let mut bytes = Vec::new();
+    loop {
+        let length = bytes.len();
+        bytes.resize(length + PIECE, 0);
+        let read = read_bytes(fd, bytes.get_mut(length..).unwrap_or_default())?;
+        bytes.truncate(length + read);
+        if read == 0 {
+            return Ok(bytes);
+        }
+    }
+}
+
 /// write(2).
 pub fn write_bytes(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
     // SAFETY: as many bytes as said.

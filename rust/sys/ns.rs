@@ -63,6 +63,18 @@ pub fn joins_by_pidfd() -> bool {
     })
 }
 
+/// uname(2): host name and NIS domain name of the calling thread's uts namespace.
+pub fn names() -> Result<(Vec<u8>, Vec<u8>)> {
+    // SAFETY: arrays of bytes, for which zero is a value.
+    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+    // SAFETY: room for what the call writes.
+    Errno::check(unsafe { libc::uname(&raw mut names) })?;
+    let text = |field: &[libc::c_char]| {
+        field.iter().take_while(|byte| **byte != 0).map(|byte| *byte as u8).collect()
+    };
+    Ok((text(&names.nodename), text(&names.domainname)))
+}
+
 /// The calling thread's id.
 pub fn gettid() -> pid_t {
     // SAFETY: takes nothing, cannot fail.

@@ -24,6 +24,10 @@ const NS_GET_MNTNS_ID: c_ulong = 0x8008_b705;
 const NS_GET_PID_FROM_PIDNS: c_ulong = 0x8004_b706;
 /// See [`NS_GET_PID_FROM_PIDNS`].
 const NS_GET_PID_IN_PIDNS: c_ulong = 0x8004_b708;
+/// The next and the previous of all mount namespaces (Linux 6.12).
+const NS_MNT_GET_NEXT: c_ulong = 0x8010_b70b;
+/// See [`NS_MNT_GET_NEXT`].
+const NS_MNT_GET_PREV: c_ulong = 0x8010_b70c;
 /// How many mounts a mount namespace has (Linux 6.12).
 const NS_MNT_GET_INFO: c_ulong = 0x8010_b70a;
 /// The number of any namespace that is never given again (Linux 6.18).
@@ -132,6 +136,17 @@ pub fn mounts(mnt: BorrowedFd<'_>) -> Result<u32> {
     Errno::check(unsafe { libc::ioctl(mnt.as_raw_fd(), NS_MNT_GET_INFO, &raw mut info) }).map(|_| info.mounts)
 }
 
+/// `NS_MNT_GET_NEXT` (Linux 6.12): the mount namespace after this one, or before it. ENOENT: there is none. EPERM: the
+/// caller has no CAP_SYS_ADMIN in the initial user namespace, or is not in the initial pid namespace.
+pub fn mnt_beside(mnt: BorrowedFd<'_>, before: bool) -> Result<OwnedFd> {
+    let request = if before { NS_MNT_GET_PREV } else { NS_MNT_GET_NEXT };
+    let mut info = MountNamespaceInfo { size: size_of::<MountNamespaceInfo>() as u32, mounts: 0, id: 0 };
+    // SAFETY: the structure is as large as its first field says.
+    let opened = Errno::check(unsafe { libc::ioctl(mnt.as_raw_fd(), request, &raw mut info) })?;
+    // SAFETY: the kernel just gave us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(opened) })
+}
+
 /// fstat(2): device and inode, which name a namespace while somebody holds it.
 pub fn identity(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
     // SAFETY: plain numbers, for which zero is a value.
@@ -149,14 +164,17 @@ pub fn inode_of_link(link: BorrowedFd<'_>) -> Result<u64> {
     let length =
         unsafe { libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), text.as_mut_ptr().cast(), text.len()) };
     let length = Errno::check(length)? as usize;
-    // "net:[4026531840]"
-    let number = text
-        .get(..length)
-        .unwrap_or_default()
-        .split(|byte| !byte.is_ascii_digit())
-        .rfind(|part| !part.is_empty());
-    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    number.ok_or(Errno(libc::EINVAL))
+    inode_in(text.get(..length).unwrap_or_default()).ok_or(Errno(libc::EINVAL))
+}
+
+/// The inode in the text of such a link: `net:[4026531840]`.
+pub fn inode_in(link: &[u8]) -> Option<u64> {
+    let digits = link.strip_suffix(b"]")?.rsplit(|byte| *byte == b'[').next()?;
+    let add = |number: u64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
 /// `struct file_handle` with room for a namespace's.
@@ -165,6 +183,15 @@ struct FileHandle {
     bytes: u32,
     kind: c_int,
     handle: [u8; HANDLE],
+}
+
+/// The handle of the namespace with this number and inode.
+pub fn handle(id: u64, kind: Kind, inode: u64) -> [u8; HANDLE] {
+    let mut handle = [0; HANDLE];
+    handle[..8].copy_from_slice(&id.to_ne_bytes());
+    handle[8..12].copy_from_slice(&kind.flag().to_ne_bytes());
+    handle[12..].copy_from_slice(&(inode as u32).to_ne_bytes());
+    handle
 }
 
 /// name_to_handle_at(2) (Linux 6.18): what [`from_handle`] takes. EOPNOTSUPP before.

@@ -100,7 +100,7 @@ MAY_USE = {
         "sys",
     },
     "calls": WORDS | {"explain", "sys"},
-    "inspect": WORDS | {"sys"},
+    "inspect": WORDS | {"caller", "namespace", "spec", "sys", "visit"},
     "sys": WORDS,
 }
 
