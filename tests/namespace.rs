@@ -70,6 +70,8 @@ fn owner_parent_and_level_are_those_of_the_tree() {
     assert_eq!((user.owner_uid().unwrap(), uts.owner_uid().unwrap()), (caller, caller));
     let refused = uts.parent().unwrap_err();
     assert_eq!((refused.errno(), refused.cause()), (libc::EINVAL, Cause::NoHierarchy));
+    let flat = own(Kind::Uts).level().unwrap_err();
+    assert_eq!((flat.errno(), flat.cause()), (libc::EINVAL, Cause::NoHierarchy));
     let hidden = own(Kind::User).parent().unwrap_err();
     assert_eq!((hidden.errno(), hidden.cause()), (libc::EPERM, Cause::OutsideOwn));
 }

@@ -55,6 +55,9 @@ impl Namespace {
     ///
     /// EINVAL: other kinds do not lie in each other. EPERM: it is not below the caller's own.
     pub fn level(&self) -> Result<u32> {
+        if !matches!(self.kind(), Kind::Pid | Kind::User) {
+            return Err(self.hidden("ask for the level", Errno(libc::EINVAL)));
+        }
         let own = Namespace::current(self.kind())?;
         if *self == own {
             return Ok(0);

@@ -12,6 +12,9 @@ const INITIAL_PID: u64 = 4_026_531_836;
 /// Capability to trace, and so to see, any process.
 const CAP_SYS_PTRACE: u32 = 19;
 
+/// Mount options of proc(5), new and old names.
+const HIDING: [&str; 4] = ["hidepid=invisible", "hidepid=2", "hidepid=ptraceable", "hidepid=4"];
+
 impl Scan {
     /// Notes what cannot be counted, for it is not to be seen.
     pub fn unseen(&mut self) {
@@ -32,7 +35,6 @@ fn hides(mountinfo: &str) -> bool {
     const POINT: usize = 4;
     let is_proc = |line: &&str| line.split(' ').nth(POINT) == Some("/proc");
     let options = mountinfo.lines().rfind(is_proc).and_then(|line| line.rsplit(' ').next());
-    const HIDING: [&str; 4] = ["hidepid=invisible", "hidepid=2", "hidepid=ptraceable", "hidepid=4"];
     options.is_some_and(|options| options.split(',').any(|option| HIDING.contains(&option)))
 }
 
