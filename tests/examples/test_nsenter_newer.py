@@ -1,4 +1,4 @@
-"""Does the example that replaces nsenter(1) have what is newer than the installed one, by the manual of 2.42?"""
+"""Does the example that replaces nsenter(1) have what is newer than the installed one, by 2.42's manual?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,10 +88,13 @@ def test_the_environment(there: Places, option: str) -> None:
 def test_the_user_namespace_around(there: Places) -> None:
     """Around --user's, or around the owner of another one."""
     with running("sh", "-c", NESTED, unshare="user,mnt", map_root=True) as outer:
-        inner = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-        while not inner.read_text() or link(inner.read_text().split()[0], "user") == link(outer.pid, "user"):
-            pass
-        pid = inner.read_text().split()[0]
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+        deadline = time.monotonic() + 30
+        while not (inner := children.read_text().split()) or link(inner[0], "user") == link(
+            outer.pid, "user"
+        ):
+            assert time.monotonic() < deadline
+        pid = inner[0]
         try:
             assert link(pid, "mnt") == link(outer.pid, "mnt")
             # All of it has kinds that are the caller's own, and so not an ordinary user's to enter.
