@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{mpsc, Arc, Mutex};
+use std::sync::{mpsc, Arc, Barrier, Mutex};
 use std::thread;
 
 fn take(depth: Depth) -> Snapshot {
@@ -243,5 +243,44 @@ fn an_ordinary_user_is_told_what_is_not_seen() {
         assert!(!missing.pids.contains(&(std::process::id() as i32)));
         let listed = snapshot.incomplete().iter().find(|missing| missing.cause == Cause::NotMachineRoot);
         assert!(listed.is_some(), "{:?}", snapshot.incomplete());
+    });
+}
+
+#[test]
+fn an_inode_that_went_to_another_joins_nobody() {
+    inside::where_mounts_are_allowed("exec", |_| {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let waits = Arc::new(Barrier::new(101));
+            for place in 0..104 {
+                let (stop, waits) = (&stop, Arc::clone(&waits));
+                // The first two and the last two each leave inodes behind that another gets next; those between them
+                // take time to be read.
+                if (2..102).contains(&place) {
+                    scope.spawn(move || waits.wait());
+                } else {
+                    scope.spawn(move || {
+                        while !stop.load(Ordering::Relaxed) {
+                            nsiso::unshare(Kind::Uts).unwrap();
+                        }
+                    });
+                }
+            }
+            let wrong = (0..50).find_map(|_| {
+                let snapshot = Survey::new().depth(Depth::Threads).kinds(Kind::Uts).take().unwrap();
+                let pid = std::process::id() as i32;
+                let own =
+                    |holder: &Holder<'_>| matches!(holder, Holder::Thread { pid: of, .. } if *of == pid);
+                let together = |uts: NamespaceInfo<'_>| {
+                    let holders: Vec<Holder<'_>> = uts.holders().filter(own).collect();
+                    (holders.len() > 1).then(|| format!("{uts}: {holders:?}"))
+                };
+                let found = snapshot.namespaces().find_map(together);
+                found
+            });
+            stop.store(true, Ordering::Relaxed);
+            waits.wait();
+            assert_eq!(wrong, None);
+        });
     });
 }
