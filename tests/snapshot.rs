@@ -284,3 +284,15 @@ fn an_inode_that_went_to_another_joins_nobody() {
         });
     });
 }
+
+#[test]
+fn processes_that_this_proc_does_not_show_are_named() {
+    inside::own_processes("mount -t proc -o hidepid=invisible proc /proc; exec", |_| {
+        let snapshot = take(Depth::Processes);
+        let causes: Vec<Cause> = snapshot.incomplete().iter().map(|missing| missing.cause).collect();
+        assert!(causes.contains(&Cause::OuterProcesses), "{causes:?}");
+        // Root of the whole machine sees them all the same.
+        assert_eq!(causes.contains(&Cause::HiddenProcesses), !inside::is_machine_root(), "{causes:?}");
+        assert!(snapshot.of(std::process::id() as i32).is_some());
+    });
+}
