@@ -5,8 +5,8 @@
 
 mod inside;
 
-use nsiso::inspect::{Depth, Holder, NamespaceInfo, Snapshot, Survey};
-use nsiso::{Cause, Command, Kind, Namespace, Process, Spec};
+use nsiso::inspect::{Depth, Holder, NamespaceInfo, Particulars, Snapshot, Survey};
+use nsiso::{Cause, Command, IdRange, Kind, Kinds, Namespace, Offset, Process, Spec};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::io::Read;
@@ -294,5 +294,66 @@ fn processes_that_this_proc_does_not_show_are_named() {
         // Root of the whole machine sees them all the same.
         assert_eq!(causes.contains(&Cause::HiddenProcesses), !inside::is_machine_root(), "{causes:?}");
         assert!(snapshot.of(std::process::id() as i32).is_some());
+    });
+}
+
+#[test]
+fn particulars_are_what_is_inside() {
+    inside::where_mounts_are_allowed("exec unshare --net", |_| {
+        let offset = Offset { seconds: 100_000, nanoseconds: 7 };
+        let spec = Spec::new()
+            .unshare(Kinds::ALL)
+            .map_root()
+            .hostname("inside")
+            .domainname("realm")
+            .boottime_offset(offset);
+        let process = inside::sleeper(&spec);
+        let pid = process.id().to_string();
+        let ip = |words: &[&str]| {
+            let run = std::process::Command::new("ip")
+                .args(words)
+                .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+                .output();
+            assert!(run.as_ref().unwrap().status.success(), "{words:?}: {run:?}");
+        };
+        ip(&["netns", "attach", "other", &pid]);
+        ip(&["netns", "set", "other", "77"]);
+        ip(&["-n", "other", "link", "add", "inner", "type", "bridge"]);
+
+        let snapshot = take(Depth::Processes);
+        let inside = |kind| {
+            let found = snapshot.of(process.id()).unwrap().namespace(kind).unwrap();
+            found.particulars().unwrap()
+        };
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+        let user = inside(Kind::User);
+        let map =
+            |ranges: Option<Vec<IdRange>>| ranges.unwrap().iter().map(IdRange::to_string).collect::<Vec<_>>();
+        let words = |text: String| {
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!((map(user.uid_map), map(user.gid_map)), (words(read("uid_map")), words(read("gid_map"))));
+        assert_eq!(user.setgroups, Some(read("setgroups").starts_with("allow")));
+        let uts = inside(Kind::Uts);
+        // Who is not root of the machine could not come back from there.
+        let expected = inside::is_machine_root().then(|| (b"inside".to_vec(), b"realm".to_vec()));
+        assert_eq!(uts.host_name.zip(uts.domain_name), expected);
+        let own = snapshot.of(std::process::id() as i32).unwrap();
+        let host = fs::read("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(
+            own.namespace(Kind::Uts).unwrap().particulars().unwrap().host_name.unwrap(),
+            host.trim_ascii_end()
+        );
+        let time = inside(Kind::Time);
+        assert_eq!(
+            (time.boottime, time.monotonic),
+            (Some(offset), Some(Offset { seconds: 0, nanoseconds: 0 }))
+        );
+        let net = inside(Kind::Net);
+        assert_eq!(net.interfaces.unwrap(), [b"lo".to_vec(), b"inner".to_vec()]);
+        assert_eq!(net.nsid, Some(77));
+        let mnt = inside(Kind::Mnt);
+        assert_eq!(mnt.mounts.unwrap() as usize, read("mountinfo").lines().count());
+        assert_eq!(inside(Kind::Ipc), Particulars::default());
     });
 }
