@@ -39,7 +39,11 @@ impl Namespace {
     ///
     /// ENOENT: the kernel has no such kind, or /proc is not mounted. EMFILE.
     pub fn current(kind: Kind) -> Result<Namespace> {
-        Namespace::open(format!("/proc/thread-self/ns/{kind}"))
+        let path = format!("/proc/thread-self/ns/{kind}");
+        match File::open(&path) {
+            Ok(file) => Namespace::known(file.into(), kind),
+            Err(source) => Err(refused(path, source.into())),
+        }
     }
 
     /// A process's or a thread's, by its number as the mounted /proc counts.

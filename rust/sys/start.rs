@@ -21,7 +21,7 @@ use super::{copy, fd, process, program_file, Errno, Result};
 use crate::kind::Kinds;
 use libc::pid_t;
 use nsiso_child::report::{GONE, RUNNING, WAITING};
-use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER};
+use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER, OWN_FRAME};
 use std::any::Any;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -152,7 +152,11 @@ fn start_by<T: Any + Send + Sync>(
     let lift = |fd| fd::outside(fd, order.taken);
     let gate = order.awaits.then(|| Gate::new(&lift)).transpose()?;
     let (notice, write) = (birth != Birth::Share).then(|| Notice::new(lift)).transpose()?.unzip();
-    let successor_stack = if birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
+    let successor_stack = match birth {
+        Birth::Share => stack.top() as usize - ChildStack::SIZE,
+        Birth::Apart => OWN_FRAME,
+        Birth::Copy | Birth::Fork => 0,
+    };
     let [open, parent, writing] = gate.as_ref().map_or([-1; 3], Gate::numbers);
     let wiring = Wiring { gate: open, parent, writing, successor_stack };
     let ops = program(&owner, &wiring);
