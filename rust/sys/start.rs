@@ -109,7 +109,8 @@ pub fn start<T: Any + Send + Sync>(
     if order.birth != Birth::Apart {
         return start_by(None, owner, program, order);
     }
-    let helper = program_file::of(c"nsiso-helper", HELPER);
+    let kept = order.helper.map(|kept| kept.try_clone_to_owned().map_err(Errno::from));
+    let helper = kept.unwrap_or_else(helper);
     let starting = helper.and_then(|helper| start_by(Some(helper), Arc::clone(&owner), program, order));
     if let Ok(starting) = starting {
         if starting.runs_helper()? {
@@ -118,6 +119,11 @@ pub fn start<T: Any + Send + Sync>(
     }
     // There are no files in memory, or nobody may execute them: in a copy the same comes of it.
     start_by(None, owner, program, Order { birth: Birth::Copy, ..order })
+}
+
+/// The program that performs steps in a memory of its own, to be executed.
+pub fn helper() -> Result<OwnedFd> {
+    program_file::of(c"nsiso-helper", HELPER)
 }
 
 /// What comes of a child that performs this and ends: a throw-away one, to ask the kernel with.
@@ -132,6 +138,7 @@ pub fn attempt<T: Any + Send + Sync>(
         function: None,
         taken: &[],
         cgroup: None,
+        helper: None,
     };
     let mut child = start(Arc::new(owner), program, order)?;
     while child.meet(None, &mut || true)? != Met::Gone {}
