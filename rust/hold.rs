@@ -8,7 +8,7 @@ use crate::namespace::Namespace;
 use crate::plan::Plan;
 use crate::spawn;
 use crate::spec::Spec;
-use crate::sys::start;
+use crate::sys::program_file;
 use once_cell::sync::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Namespaces {
 
     /// The program in which processes join it; `None` if it cannot be kept.
     pub(crate) fn helper(&self) -> Option<BorrowedFd<'_>> {
-        self.0.helper.get_or_try_init(start::helper).ok().map(AsFd::as_fd)
+        self.0.helper.get_or_try_init(program_file::helper).ok().map(AsFd::as_fd)
     }
 
     /// The number of pid 1, as the caller's pid namespace counts; `None` without a pid namespace.

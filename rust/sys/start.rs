@@ -21,7 +21,7 @@ use super::{copy, fd, process, program_file, Errno, Result};
 use crate::kind::Kinds;
 use libc::pid_t;
 use nsiso_child::report::{GONE, RUNNING, WAITING};
-use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER, OWN_FRAME};
+use nsiso_child::{Op, Outcome, Program, Report, ThreadState, OWN_FRAME};
 use std::any::Any;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -110,7 +110,7 @@ pub fn start<T: Any + Send + Sync>(
         return start_by(None, owner, program, order);
     }
     let kept = order.helper.map(|kept| kept.try_clone_to_owned().map_err(Errno::from));
-    let helper = kept.unwrap_or_else(helper);
+    let helper = kept.unwrap_or_else(program_file::helper);
     let starting = helper.and_then(|helper| start_by(Some(helper), Arc::clone(&owner), program, order));
     if let Ok(starting) = starting {
         if starting.runs_helper()? {
@@ -119,11 +119,6 @@ pub fn start<T: Any + Send + Sync>(
     }
     // There are no files in memory, or nobody may execute them: in a copy the same comes of it.
     start_by(None, owner, program, Order { birth: Birth::Copy, ..order })
-}
-
-/// The program that performs steps in a memory of its own, to be executed.
-pub fn helper() -> Result<OwnedFd> {
-    program_file::of(c"nsiso-helper", HELPER)
 }
 
 /// What comes of a child that performs this and ends: a throw-away one, to ask the kernel with.
