@@ -157,6 +157,18 @@ def test_uninstall_leaves_nothing(installed: Path, tmp_path: Path) -> None:
     assert not [path for path in copy.rglob("*") if not path.is_dir()]
 
 
+# Beside the options of a spec and a command, which are no verbs.
+WITHOUT_FLAGS = {"nsiso_ns_equal", "nsiso_registry_entries_get"}
+
+
+def test_every_verb_has_flags() -> None:
+    """What can fail takes them, but for options and for what only looks at two descriptors or at a list."""
+    header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
+    fail = dict(re.findall(r"\b(nsiso_\w+)\(([^;]*\breterr)\)", header))
+    verbs = {name for name in fail if not re.match("nsiso_(spec|command)_(?!new$)", name)}
+    assert {name for name in verbs if "uint32_t flags" not in fail[name]} == WITHOUT_FLAGS
+
+
 PAGES = sorted((ROOT / "bindings/c/man").glob("*.3"))
 DOCUMENTED = {"nsiso_clone", "nsiso_clone_with", "nsiso_fork", "nsiso_setns", "nsiso_unshare"}
 LINKED = {"nsiso_ns_links", "nsiso_ns_same"}
