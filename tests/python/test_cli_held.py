@@ -103,6 +103,7 @@ def test_a_command_holds() -> None:
     assert {f"{kind}:[{number}]" for kind, number, *_ in rows} >= {uts, net}
     assert [row[2] for row in rows] == paths.split() and {row[3] for row in rows} == {"-"}
     enter = f"{' '.join(NSISO)} enter $NSISO_HELD -- hostname"
+    assert says("hold", *HOLD, "--", "no-such-program").returncode == 127
     users = "" if ROOT else "--preserve-credentials --user=$NSISO_HELD_USER"
     nsenter = f"nsenter --uts=$NSISO_HELD_UTS {users} hostname"
     assert says("hold", *HOLD, "--", "sh", "-c", f"{enter}; {nsenter}").stdout == "box\nbox\n"
@@ -259,8 +260,10 @@ WRONG = [
     ),
     (["hold"], "nsiso: hold (the spec has no namespaces): EINVAL, because"),
     (["hold", "--cwd", "/"], "nsiso hold: unrecognized arguments: --cwd /"),
-    (["hold", "--list", "--unshare", "net"], "nsiso hold: --list and --remove go with"),
+    (["hold", "--list", "--unshare", "net"], "nsiso hold: --list and --remove make nothing"),
     (["hold", "--list", "--remove", "x"], "nsiso hold: argument --remove: not allowed with argument --list"),
+    (["hold", "--unshare", "net", "--kinds", "net"], "nsiso hold: --kinds goes with --remove"),
+    (["hold", "--unshare", "net", "--registry", "{0}"], "nsiso hold: --registry goes with --name"),
     (["hold", "--name", "x", "--", "true"], "nsiso hold: a name is kept without a command"),
     (
         ["hold", "--registry", "{0}", "--remove", "x"],

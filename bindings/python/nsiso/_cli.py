@@ -120,9 +120,13 @@ def _hold(parser: Parser, given: dict[str, Any], command: list[str]) -> int:
     with _complaints(parser):
         kinds = kinds_of("kinds", given.pop("kinds", ""))
     if (lists or gone is not None) and (given or command):
-        parser.error("--list and --remove go with --registry only")
+        parser.error("--list and --remove make nothing, and run no command")
     if command and name is not None:
         parser.error("a name is kept without a command")
+    if kinds and gone is None:
+        parser.error("--kinds goes with --remove")
+    if directory is not None and not lists and name is gone is None:
+        parser.error("--registry goes with --name, --list and --remove")
     if lists:
         of_held.tell_entries(Registry(directory).list(), as_data)
     elif gone is not None:

@@ -135,9 +135,8 @@ def _entries(registry: Registry, name: str, kinds: Kind = NONE) -> list[Registry
     if missing or not entries:
         what = f"{text(missing)} {name}".lstrip()
         cause = f"the registry {registry.directory} has no such name"
-        raise refusal(
-            errno.ENOENT, "open", what, cause, "nsiso hold --list tells which it has; a path has a slash"
-        )
+        remedy = "see nsiso hold --list; a path has a slash in it, and a command stands behind --"
+        raise refusal(errno.ENOENT, "open", what, cause, remedy)
     return [entry for entry in entries if not kinds or entry.kind & kinds]
 
 
