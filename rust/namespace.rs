@@ -83,7 +83,7 @@ impl Namespace {
         let object = || path.display().to_string();
         // What it is, is found out before it is opened: that could block, or start something.
         let found = File::options().read(true).custom_flags(libc::O_PATH).open(path);
-        let found = OwnedFd::from(found.map_err(|source| refused(object(), source.into()))?);
+        let found = OwnedFd::from(found.map_err(|source| not_found(object(), source.into()))?);
         if !fd::is_on_nsfs(found.as_fd()) {
             return Err(Error::invalid("open", object(), Cause::NotNamespace));
         }
@@ -193,6 +193,13 @@ fn by_number(pidfd: BorrowedFd<'_>, kind: Kind) -> std::result::Result<OwnedFd, 
     match process::pidfd_send_signal(pidfd, 0) {
         Ok(()) | Err(Errno(libc::EPERM)) => Ok(opened),
         Err(errno) => Err(errno),
+    }
+}
+
+fn not_found(path: String, errno: Errno) -> Error {
+    match errno.0 {
+        libc::ENOENT | libc::ENOTDIR => Error::new("open", path, errno, Cause::NothingKept),
+        _ => refused(path, errno),
     }
 }
 
