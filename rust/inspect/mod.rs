@@ -5,6 +5,8 @@ mod links;
 mod particulars;
 mod process;
 mod snapshot;
+#[doc(hidden)] // For tests alone.
+pub mod texts;
 
 pub use links::{links, same, Link, Pid};
 pub use particulars::Particulars;

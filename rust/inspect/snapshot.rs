@@ -6,11 +6,11 @@ use crate::kind::Kinds;
 use std::fmt;
 use std::str::FromStr;
 
-mod descriptors;
+pub(super) mod descriptors;
 mod finish;
-mod flight;
+pub(super) mod flight;
 mod gaps;
-mod lineage;
+pub(super) mod lineage;
 mod listed;
 mod mounts;
 mod path;
