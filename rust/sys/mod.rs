@@ -11,6 +11,7 @@ pub mod file;
 pub mod function;
 mod image;
 pub mod mount;
+pub mod mount_table;
 mod notice;
 pub mod ns;
 pub mod nsfs;
