@@ -24,6 +24,27 @@ fn mountinfo() {
             printed.push(b'\n');
             assert!(mount.super_option_list().count() > 0);
         }
+        let strings = table.c_text();
+        for mount in &table {
+            let [root, point, options, _, fstype, source, super_options] = mount.places().map(|place| {
+                let field = &strings[place.start..];
+                field[..field.iter().position(|byte| *byte == 0).unwrap()].to_vec()
+            });
+            // A NUL of the text's own ends the string early.
+            let until_nul = |field: &[u8]| field.split(|byte| *byte == 0).next().unwrap().to_vec();
+            let fields = [
+                mount.root(),
+                mount.point(),
+                mount.options(),
+                mount.fstype(),
+                mount.source(),
+                mount.super_options(),
+            ];
+            assert_eq!(
+                [root, point, options, fstype, source, super_options],
+                fields.map(|field| until_nul(&field))
+            );
+        }
         let again = MountTable::parse(printed).unwrap();
         assert_eq!(again, table);
         let tree = table.tree();

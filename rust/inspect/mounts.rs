@@ -1,6 +1,7 @@
 //! What does a process see mounted? Its mount table, read whole and taken apart without copies.
 #![forbid(unsafe_code)]
 
+mod c_text;
 mod line;
 mod read;
 mod stat;

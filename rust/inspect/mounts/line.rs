@@ -12,16 +12,16 @@ pub(super) struct Row {
     major: u32,
     minor: u32,
     line: u32,
-    root: u32,
-    point: u32,
-    options: u32,
+    pub root: u32,
+    pub point: u32,
+    pub options: u32,
     /// The optional fields, and behind them the separator.
-    tags: u32,
-    fstype: u32,
-    source: u32,
-    super_options: u32,
+    pub tags: u32,
+    pub fstype: u32,
+    pub source: u32,
+    pub super_options: u32,
     /// The line's end, where its newline is.
-    end: u32,
+    pub end: u32,
 }
 
 /// A place in the text, which goes on field by field.
@@ -306,11 +306,7 @@ pub enum Tag<'a> {
 impl<'a> Tag<'a> {
     fn read(field: &'a [u8]) -> Tag<'a> {
         let (name, value) = parted(field, b':');
-        // What would not be written the same way is not the kernel's.
-        let group = value.and_then(|value| {
-            let number = std::str::from_utf8(value).ok()?.parse::<u64>().ok()?;
-            (number.to_string().as_bytes() == value).then_some(number)
-        });
+        let group = value.and_then(number);
         match (name, group) {
             (b"shared", Some(group)) => Tag::Shared(group),
             (b"master", Some(group)) => Tag::Master(group),
@@ -347,6 +343,17 @@ impl<'a> Iterator for Tags<'a> {
         self.0 = rest.unwrap_or_default();
         Some(Tag::read(field))
     }
+}
+
+/// A number as the kernel writes it: no sign, no leading zero.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || (digits.len() > 1 && digits.starts_with(b"0")) {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// What is before the first such byte, and what is behind it.
