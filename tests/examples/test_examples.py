@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = ["V1", "V2", "V3", "V4", "V5", "A1", "A2", "A3", "M1", "M2", "U1", "I1"]
+ROWS = ["V1", "V2", "V3", "V4", "V5", "A1", "A2", "A3", "M1", "M2", "M3", "U1", "I1"]
 ROWS += ["P1", "P2", "P3", "S1", "S2", "S3", "N1", "C1", "T1", "X1"]
 LANGUAGES = ["C", "Python"]
 
