@@ -55,6 +55,9 @@ impl MountTable {
             let Some((row, next)) = Row::read(lines, from) else {
                 return Err(self.not_understood(from, name));
             };
+            if self.rows.len() == self.rows.capacity() {
+                self.rows.reserve((self.rows.len() * 3).max(64));
+            }
             self.rows.push(row);
             from = next;
         }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How much is asked for at a time. The kernel gives a page, or what a longer line takes.
 const READ: usize = 64 << 10;
+/// By how many times its length the text's room grows.
+const GROWTH: usize = 7;
 /// As much of it as tells whether the first mounts are slaves, and how long that takes.
 const FIRST_LOOK: usize = 1 << 10;
 /// A line takes half a microsecond. Where a slave's takes as long as this, the kernel goes through a peer group of some
@@ -126,7 +128,12 @@ impl Process {
     fn by_text(&self, mut may_turn: bool) -> Result<MountTable> {
         let mut table = MountTable::empty(Route::Mountinfo);
         let (mut parsed, mut most) = (0, if may_turn { FIRST_LOOK } else { READ });
+        table.text.reserve(READ);
         loop {
+            if table.text.capacity() - table.text.len() < most {
+                // What is not used is never touched, and what is used would be copied.
+                table.text.reserve(most.max(table.text.len() * GROWTH));
+            }
             let (asked, known) = (Instant::now(), table.len());
             let read = fd::read_more(self.mountinfo.as_fd(), &mut table.text, most);
             let took = asked.elapsed();
