@@ -88,6 +88,29 @@ def test_links_are_those_that_ls_shows(compiled: Path, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_mounts_of_any_name_are_told(compiled: Path, language: str) -> None:
+    """M3 where the kernel has to escape, and where no text can be made of a name."""
+    programs = {
+        "C": str(compiled / "mountinfo"),
+        "Python": f"{sys.executable} {ROOT}/examples/python/mountinfo.py",
+    }
+    script = f"""
+        mount -t tmpfs none /mnt
+        for name in 'a b' "$(printf 'new\\nline')" 'back\\slash' "$(printf '\\377\\376')" 'h#sh' '\\040'; do
+            mkdir -p "/mnt/odd/$name" && mount -t tmpfs "$name" "/mnt/odd/$name" || exit 3
+        done
+        exec {programs[language]}
+    """
+    own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    apart = ["unshare", *own, "--mount", "--propagation", "private", "sh", "-c", script]
+    done = subprocess.run(apart, capture_output=True, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert (
+        done.stdout.count(b"mount point /mnt/odd/") == 6 and b"mount point /mnt/odd/a\\040b," in done.stdout
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_pidfd_trap_is_closed(compiled: Path, language: str) -> None:
     """Beside the rows: the manual page of setns leads to this example."""
     program = (
