@@ -47,6 +47,7 @@ ROWS = (
     Row("A3", "unshare", "unshare: leave into new namespaces"),
     Row("M1", "mount", "mnt: mounts inside stay inside"),
     Row("M2", "proc", "mnt and pid: a /proc of one's own"),
+    Row("M3", "mountinfo", "mnt: a mount table, field by field"),
     Row("U1", "uts", "uts: host name and NIS domain name"),
     Row("I1", "ipc", "ipc: queues, semaphores, shared memory"),
     Row("P1", "pid", "pid: number 1"),

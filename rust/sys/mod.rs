@@ -13,6 +13,7 @@ pub mod function;
 pub mod ids;
 mod image;
 pub mod mount;
+pub mod mount_table;
 pub mod netlink;
 mod notice;
 pub mod ns;

@@ -48,6 +48,9 @@ What the sides are, and where they do less:
   Python by ctypes.
 - nsenter: the installed one, as a whole process like nsiso's side of these rows: examples/c/nsenter, linked
   statically.
+- floor for mount tables: the text read and taken apart in place, in memory that is kept; of slaves listmount
+  and statmount with all strings but `propagate_from`, nothing kept. nsiso from C also asks for each record.
+- libmount: `mnt_new_table_from_file`. text: the floor for other tables, in the namespace of slaves.
 - pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
   there."""
 

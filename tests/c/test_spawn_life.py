@@ -66,6 +66,13 @@ def test_keeping(programs: Path, program: str, check: str, caller: str) -> None:
     run(caller, str(programs / program), check)
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("check", names_of("mounts"))
+def test_mounts(programs: Path, check: str, caller: str) -> None:
+    """A mount table is the kernel's text, in strings of its own."""
+    run(caller, str(programs / "mounts"), check)
+
+
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_life(programs: Path, program: str, check: str, caller: str, road: str) 
 def test_the_whole_interface_is_clean(programs: Path, caller: str, road: str) -> None:
     """Under the address, undefined-behaviour and leak sanitizers."""
     run(caller, str(programs / "whole.sanitized"), road)
-    for program in ("refuse", "probe", "namespace", "hold", "keep", "ready", "life", "held"):
+    for program in ("refuse", "probe", "namespace", "hold", "keep", "mounts", "ready", "life", "held"):
         for check in names_of(program):
             run(caller, str(programs / f"{program}.sanitized"), check, road)
 
@@ -103,13 +110,12 @@ def test_the_leak_sanitizer_sees_the_librarys_leaks(programs: Path, tmp_path: Pa
 def test_no_function_is_left_out() -> None:
     """Of these objects, the programs that run under the sanitizers call every function of the header."""
     header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
-    objects = (
-        "spec|command|process|hold|held|enter|plan|pool|spawn|cancel|namespaces|registry|ns_(?!links|same)"
-    )
+    objects = "spec|command|process|hold|held|enter|mounts|plan|pool|spawn|cancel|namespaces|registry"
+    objects += "|ns_(?!links|same)"
     declared = set(re.findall(rf"\b(nsiso_(?:{objects})\w*)\(", header))
     sources = [
         (HERE / "spawn" / name).read_text()
-        for name in ("whole.c", "namespace.c", "hold.c", "keep.c", "ready.c", "check.h")
+        for name in ("whole.c", "namespace.c", "hold.c", "keep.c", "mounts.c", "ready.c", "check.h")
     ]
     used = set(re.findall(r"\bnsiso_\w+", "".join(sources)))
     assert len(declared) > 60 and declared <= used, declared - used

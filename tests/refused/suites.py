@@ -32,6 +32,9 @@ ROWS = [
     ("ENOSYS", MOUNT),
     ("EPERM", MOUNT),
 ]
+# Only one suite has to do with these.
+STATMOUNT = "statmount,listmount"
+STATMOUNT_ROWS = [("ENOSYS", STATMOUNT), ("EPERM", STATMOUNT)]
 
 
 class Missing(NamedTuple):
@@ -65,6 +68,7 @@ MISSING = [
 LEFT_OUT = {
     "flood": "counts and takes long; threads is its like",
     "given_up": "a start that is given up is not one of those that need a road; and takes long",
+    "parsers": "asks nothing of the kernel",
     "host": "all of it is about the companion, which needs pidfds",
     "recycled": "traces the calls of a host, and knows which they are",
 }
@@ -217,6 +221,13 @@ def main() -> int:
     if users == ["ordinary"]:
         print(f"left out, for want of newuidmap under no_new_privs: {', '.join(POWERLESS)}")
     found = [complaint for row in ROWS for user in users for complaint in run_row(refuse, *row, user, built)]
+    mounts = [suite for suite in built if suite.name == "mounts"]
+    found += [
+        complaint
+        for row in STATMOUNT_ROWS
+        for user in users
+        for complaint in run_row(refuse, *row, user, mounts)
+    ]
     if "root" in users:
         found += [complaint for row in SPECIAL_ROWS for complaint in run_special(refuse, *row)]
     for complaint in found:

@@ -13,6 +13,7 @@ mod held;
 mod hold;
 mod kind;
 mod links;
+mod mounts;
 mod namespace;
 mod plan;
 mod pool;

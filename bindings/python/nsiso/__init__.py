@@ -32,7 +32,7 @@ The documented calls, as the manual has them:
 ``clone`` runs a function in new namespaces, ``unshare`` moves the calling thread into new ones,
 ``setns`` into existing ones. ``links`` and ``same`` tell which namespaces a process is in, ``kinds``
 which there are, and ``probe`` which of them, and of the ``features`` of a spec, can be had here and why
-not the others.
+not the others. ``mountinfo`` tells what a process sees mounted.
 
 ``Namespace`` is one that a program holds: asked, visited, joined. ``hold`` makes some without a process,
 and ``enter`` moves the caller itself into some. A ``Registry`` keeps them under names, beyond the program.
@@ -51,6 +51,7 @@ from ._errors import Error
 from ._hold import Held, enter, hold
 from ._inspect import KindInfo, Link, kinds, links, same
 from ._kind import NS, Kind
+from ._mounts import MountInfo, MountNode, MountTable, MountTree, mountinfo
 from ._namespace import Namespace
 from ._nsiso import VERSION
 from ._plan import Plan, Step
@@ -77,6 +78,10 @@ __all__ = [
     "Kind",
     "KindInfo",
     "Link",
+    "MountInfo",
+    "MountNode",
+    "MountTable",
+    "MountTree",
     "Namespace",
     "NoResult",
     "Plan",
@@ -99,6 +104,7 @@ __all__ = [
     "hold",
     "kinds",
     "links",
+    "mountinfo",
     "probe",
     "run",
     "same",

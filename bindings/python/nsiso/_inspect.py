@@ -49,7 +49,7 @@ def links(pid: Pid = "self") -> dict[str, Link]:
 
     Links that lead nowhere are left out: a kind this kernel does not have, most of a zombie's.
     """
-    rows = _nsiso.links(_number(pid))
+    rows = _nsiso.links(number(pid))
     return {name: Link(name, Kind(kind), device, inode) for name, kind, device, inode in rows}
 
 
@@ -59,10 +59,11 @@ def same(a: Pid, b: Pid, kind: Kind) -> bool:
     :raises Error: as :func:`links`.
     :raises ValueError: *kind* is not exactly one kind.
     """
-    return _nsiso.same(_number(a), _number(b), kind)
+    return _nsiso.same(number(a), number(b), kind)
 
 
-def _number(pid: Pid) -> int:
+def number(pid: Pid) -> int:
+    """Read whose process is meant: 0 for the calling thread."""
     if pid == "self":
         return 0
     if not isinstance(pid, int):

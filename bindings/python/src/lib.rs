@@ -7,6 +7,7 @@ mod fork;
 mod hold;
 mod inspect;
 mod lent;
+mod mounts;
 mod namespace;
 mod pool;
 mod registry;
@@ -25,6 +26,8 @@ mod _nsiso {
     use crate::fork::clone;
     #[pymodule_export]
     use crate::inspect::{features, kinds, links, probe, same};
+    #[pymodule_export]
+    use crate::mounts::{mount_tree, mounts};
     #[pymodule_export]
     use crate::namespace::Namespace;
     #[pymodule_export]
