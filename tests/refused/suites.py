@@ -48,6 +48,7 @@ MISSING = [
     # A companion knows its command by a pidfd, and that one comes by pidfd_open once it has joined pid 1.
     Missing(PIDFD, "companion::the_reaper_is_pid_1_and_the_command_the_callers_child", "companion"),
     Missing(PIDFD, "function::a_function_sees_its_namespaces_while_others_allocate", "companion"),
+    Missing(PIDFD, "signals::what_comes_early_waits_for_pid_1", "companion"),
     # An ordinary user's comes to its end before there is any.
     Missing(PIDFD, "cgroup::beside_pid_1_it_is_the_root_too", "companion", ("root",)),
     Missing(PIDFD, "causes::probing::of_a_reaper_by_inner_root", "companion"),
