@@ -4,8 +4,11 @@
 #![allow(unsafe_code)] // Functions for a copy of this process are the caller's own promise.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::raw::Function;
 use nsiso::{Cause, Command, Kind, Kinds, Namespace, Process, Spec};
+use patience::until;
 use std::ffi::{c_int, c_void};
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -73,6 +76,8 @@ fn a_thread_enters_what_a_thread_may() {
                 .unwrap()
         });
         let stays = threaded && user == Namespace::current(Kind::User).unwrap();
+        // Who is joined may take a moment to be gone.
+        until("its thread is gone", || fs::read_dir("/proc/self/task").unwrap().count() == 1);
         let alone = || Spec::new().join_namespaces(&set).enter().is_ok();
         stays && alone() && fs::read_to_string("/proc/sys/kernel/hostname").unwrap() == "set\n"
     });
