@@ -4,7 +4,7 @@
 
 mod patience;
 
-use nsiso::{Command, Kind, Process, Spec};
+use nsiso::{Command, ExitStatus, Kind, Process, Spec};
 use patience::until;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -89,11 +89,12 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     // Orphans are reaped inside, and die with the command.
     let marker = std::env::temp_dir().join(format!("nsiso-orphan-{}", std::process::id()));
     let line = format!(
-        "(sleep 0.1 & sleep 600 & echo $! >{0}) ; sleep 0.5; grep -l Z /proc/[0-9]*/stat; test -s {0}",
+        "(sleep 0.1 & echo $! >{0}; sleep 600 &); read orphan <{0}; while test -e /proc/$orphan; do sleep 0.01; done",
         marker.display()
     );
-    let process = shell(&spec(), &line);
-    assert!(process.wait().unwrap().success());
+    let process = shell(&spec(), &line).kill_on_drop(true);
+    let ended = process.wait_timeout(patience::PATIENCE).unwrap();
+    assert!(ended.is_some_and(ExitStatus::success), "its orphan is reaped");
     fs::remove_file(&marker).unwrap();
 
     // A set-up that fails takes its pid 1 along.

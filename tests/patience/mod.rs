@@ -1,5 +1,7 @@
 //! How does a test wait for what comes by itself, on a machine that may be busy?
 
+#![allow(dead_code)] // Each test uses what it needs of it.
+
 use std::thread;
 use std::time::{Duration, Instant};
 
