@@ -256,7 +256,8 @@ mod tests {
     #[test]
     fn the_number_behind_a_pidfd_leads_to_the_same_until_it_is_reaped() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let pidfd = process::pidfd_open(child.id() as i32).unwrap();
+        let pidfd = process::pidfd_open(child.id() as i32);
+        let pidfd = pidfd.map_err(|errno| format!("pidfd_open: {errno:?}")).unwrap();
         for kind in Kind::ALL {
             let found = by_number(pidfd.as_fd(), kind).and_then(|opened| nsfs::identity(opened.as_fd()));
             let own = Namespace::current(kind).unwrap();
