@@ -99,6 +99,26 @@ fn a_thread_enters_what_a_thread_may() {
 }
 
 #[test]
+fn threads_that_share_their_root_stay_where_they_are() {
+    holds(&Spec::new().unshare(Kind::User | Kind::Mnt).map_root().cwd("/usr"), || {
+        let target =
+            Spec::new().unshare(Kind::Mnt | Kind::Uts).spawn(&Command::new("sleep").arg("600")).unwrap();
+        let target = target.kill_on_drop(true);
+        let set = Spec::new().unshare(Kind::Ipc).hold().unwrap();
+        let before = Kind::ALL.map(own);
+        // By a pidfd the kernel would move the root and the directory of both.
+        let enter = || {
+            let both = Spec::new().join_process(target.id(), Kind::Mnt | Kind::Uts).join_namespaces(&set);
+            let refused = both.enter().unwrap_err();
+            let is_told = (refused.errno(), refused.cause()) == (libc::EINVAL, Cause::ThreadsShareRoot);
+            is_told && Kind::ALL.map(own) == before
+        };
+        let stays = thread::scope(|scope| scope.spawn(enter).join().unwrap());
+        stays && std::env::current_dir().unwrap().to_str() == Some("/usr") && Kind::ALL.map(own) == before
+    });
+}
+
+#[test]
 fn what_cannot_be_entered_as_a_whole_is_not_entered() {
     // In a user namespace of its own, with the machine's uts namespace, into which nothing leads back.
     let spec = Spec::new().unshare(Kind::User | Kind::Net).map_root();
