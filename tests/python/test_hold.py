@@ -7,7 +7,6 @@ import pickle
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
@@ -15,7 +14,7 @@ from typing import Any, Callable
 import nsiso
 import pytest
 from nsiso import Held, Kind, Namespace, Spec
-from spawning import apart, children, descriptors, here, inode, said, script, spec
+from spawning import apart, descriptors, here, inode, said, script, settle, spec, until
 
 NAMES = [info.name for info in nsiso.kinds()]
 ALL = ",".join(NAMES)
@@ -40,25 +39,17 @@ def members(kind: str, number: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what comes by itself."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def has_ended(pid: int) -> bool:
     """Whether a process is gone, or only waits to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
 def settled() -> int:
     """How many descriptors there are once nothing is left of what was let go of before: each start reaps."""
-    until(lambda: nsiso.run(["true"]).returncode == 0 and not children())
+    settle()
     return descriptors()
 
 
