@@ -77,11 +77,11 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     let inside = shell(&spec(), "trap 'exit 5' TERM; kill -TERM 1; sleep 600 & wait").kill_on_drop(true);
     assert_eq!(inside.wait().unwrap().code(), Some(5));
     let marker = std::env::temp_dir().join(format!("nsiso-ready-{}", std::process::id()));
-    let line = format!("trap 'exit 6' HUP; echo >{}; sleep 600 & wait", marker.display());
+    let line = format!("trap 'exit 6' USR1; echo >{}; sleep 600 & wait", marker.display());
     let outside = shell(&spec(), &line).kill_on_drop(true);
     until("the trap is set", || marker.exists());
     let init = init_of(outside.id());
-    let kill = Command::new("kill").args(["-HUP", &init.to_string()]);
+    let kill = Command::new("kill").args(["-USR1", &init.to_string()]);
     assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
     assert_eq!(outside.wait().unwrap().code(), Some(6));
     fs::remove_file(&marker).unwrap();
