@@ -84,7 +84,7 @@ POWERLESS = [
 SPECIAL = ["-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider", "tests/contract/test_special.py"]
 SPECIAL_ROWS = [("ENOSYS", "clone3"), ("EPERM", PIDFD), ("EPERM", "close_range")]
 
-TIMEOUT = 120
+TIMEOUT = 300
 
 
 class Suite(NamedTuple):
