@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 use nsiso::raw::Function;
-use nsiso::{Command, Kind, Kinds, Offset, Process, Spec};
+use nsiso::{Command, ExitStatus, Kind, Kinds, Offset, Process, Spec};
 use std::ffi::{c_int, c_void};
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -143,6 +143,34 @@ fn hooks_stand_around_each_fork_in_the_caller() {
     assert!(Spec::new().map_root().spawn_function(function).is_err());
     assert!(user(Kind::Uts).cwd("/no/such/place").spawn_function(function).is_err());
     assert_eq!(told.0.map(AtomicU32::into_inner), [2, 2]);
+}
+
+/// Lets go of a child of its own.
+unsafe extern "C" fn lets_go(_: *mut c_void) -> c_int {
+    drop(Spec::new().spawn(&Command::new("true")).unwrap());
+    42
+}
+
+#[test]
+fn a_copy_lets_go_of_its_children_whatever_other_threads_were_at() {
+    let is_over = AtomicBool::new(false);
+    // SAFETY: it starts a process, which a copy of this one may do.
+    let function = unsafe { Function::new(lets_go, std::ptr::null_mut()) };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    drop(Spec::new().spawn(&Command::new("true")).unwrap());
+                }
+            });
+        }
+        let _over = Over(&is_over);
+        for _ in 0..300 {
+            let copy = Spec::new().spawn_function(function).unwrap().kill_on_drop(true);
+            let ended = copy.wait_timeout(Duration::from_secs(60)).unwrap();
+            assert_eq!(ended.and_then(ExitStatus::code), Some(42), "none hangs");
+        }
+    });
 }
 
 struct Over<'a>(&'a AtomicBool);
