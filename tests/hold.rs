@@ -32,6 +32,12 @@ fn members(set: &Namespaces, kind: Kind) -> Vec<i32> {
     pids.filter(is_in).collect()
 }
 
+/// Waits until pid 1 is the program that it is to be, which has just been executed.
+fn has_begun(init: i32) {
+    let name = format!("/proc/{init}/comm");
+    until("it has its name", || fs::read_to_string(&name).unwrap() == "nsiso-companion\n");
+}
+
 fn run(spec: &Spec, line: &str) {
     let process =
         spec.spawn(&Command::new("sh").args(["-c", line])).unwrap_or_else(|error| panic!("{error}"));
@@ -48,7 +54,7 @@ fn nobody_is_in_them_but_pid_1() {
         let expected = if kind == Kind::Time { vec![] } else { vec![init] };
         assert_eq!(members(&set, kind), expected, "{kind}");
     }
-    assert_eq!(fs::read_to_string(format!("/proc/{init}/comm")).unwrap(), "nsiso-companion\n");
+    has_begun(init);
     let without = Spec::new().unshare(Kinds::ALL - Kind::Pid).map_root().hold().unwrap();
     assert_eq!((without.init(), without.kinds()), (None, Kinds::ALL - Kind::Pid));
     for kind in without.kinds().iter() {
@@ -75,6 +81,7 @@ fn many_join_them_at_once_and_one_after_the_other() {
     let line =
         "test $(hostname) = held && test $(id -u) = 0 && test $(cut -d. -f1 /proc/uptime) -gt 1000000000 && \
         grep -q companion /proc/1/comm";
+    has_begun(set.init().unwrap());
     run(&spec, line);
     run(&spec.clone().own_memory(), line);
     // What one leaves behind, the next one finds.

@@ -47,6 +47,12 @@ def has_ended(pid: int) -> bool:
         return True
 
 
+def has_begun(held: Held) -> None:
+    """Wait until pid 1 is the program that it is to be, which has just been executed."""
+    comm = Path(f"/proc/{held.init}/comm")
+    until(lambda: comm.read_text() == "nsiso-companion\n", "it has its name")
+
+
 def settled() -> int:
     """How many descriptors there are once nothing is left of what was let go of before: each start reaps."""
     settle()
@@ -57,7 +63,7 @@ def test_nobody_is_in_them_but_pid_1() -> None:
     """A tiny program of the library's; without a pid namespace there is none."""
     with everything() as held:
         assert held.init is not None and held.kinds == EVERY
-        assert Path(f"/proc/{held.init}/comm").read_text() == "nsiso-companion\n"
+        has_begun(held)
         for kind, namespace in held.items():
             assert namespace != Namespace.current(kind)
             # A time namespace is entered by who executes anew in it.
@@ -71,6 +77,7 @@ def test_many_join_them() -> None:
     """One after the other and at once; what one leaves behind, the next one finds."""
     line = "hostname; id -u; cut -d. -f1 /proc/uptime; cat /proc/1/comm"
     with everything() as held:
+        has_begun(held)
         for joining in (Spec(join=held), Spec(join=held, own_memory=True)):
             name, user, uptime, first = said(joining, line).split()
             assert (name, user, first) == ("held", "0", "nsiso-companion") and int(uptime) > BOOTTIME
