@@ -1,5 +1,6 @@
-//! Where threads put away what somebody is to see to later: without a lock, so that in a forked copy of the process no
-//! thread holds one that is not there any more.
+//! Where do threads put away what somebody is to see to later?
+//!
+//! Without a lock: in a forked copy of the process one could be held by a thread that is not there.
 //!
 //! # Safety
 //!
