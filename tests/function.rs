@@ -165,7 +165,7 @@ fn a_copy_lets_go_of_its_children_whatever_other_threads_were_at() {
             });
         }
         let _over = Over(&is_over);
-        for _ in 0..300 {
+        for _ in 0..100 {
             let copy = Spec::new().spawn_function(function).unwrap().kill_on_drop(true);
             let ended = copy.wait_timeout(Duration::from_secs(60)).unwrap();
             assert_eq!(ended.and_then(ExitStatus::code), Some(42), "none hangs");
