@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-TIME_LIMIT = 20  # seconds for one example
+TIME_LIMIT = 120  # seconds for one example
 WIDTH = 100
 INDENT = 4
 KEYS = ("did", "outside", "inside", "after")

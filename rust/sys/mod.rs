@@ -20,6 +20,7 @@ pub mod ns;
 pub mod nsfs;
 pub mod process;
 pub mod program_file;
+pub mod shelf;
 pub mod signals;
 pub mod socket;
 pub mod stack;

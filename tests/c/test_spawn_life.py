@@ -23,7 +23,7 @@ def run(caller: str, *command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=200,
         cwd="/",
     )
     assert result.returncode == 0, result.stdout + result.stderr
