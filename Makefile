@@ -32,7 +32,7 @@ test:
 
 soak:
 	@PYTHON=$(PYTHON) tests/prerequisites test
-	@NSISO_SOAK=1 cargo test --locked --release --test parsers --test host
+	@NSISO_SOAK=1 cargo test --locked --release --test parsers --test host --test snapshot
 
 bench:
 	@PYTHON=$(PYTHON) tests/prerequisites bench

@@ -5,7 +5,7 @@
 
 mod fuzz;
 
-use nsiso::inspect::MountTable;
+use nsiso::inspect::{texts, MountTable};
 
 /// Understood or refused with its line; and what it says of what it has understood can be read again as the same.
 #[test]
@@ -53,4 +53,45 @@ fn mountinfo() {
         assert_eq!(children + tree.roots().len(), table.len());
         true
     });
+}
+
+#[test]
+fn stat() {
+    fuzz::survives("stat", texts::stat);
+}
+
+#[test]
+fn status() {
+    fuzz::survives("status", texts::status);
+}
+
+/// What was understood reads the same again.
+#[test]
+fn id_map() {
+    fuzz::survives("id_map", |text| {
+        let Some(ranges) = texts::id_map(text) else { return false };
+        let lines: Vec<String> = ranges.iter().map(|range| format!("{range}\n")).collect();
+        assert_eq!(texts::id_map(lines.concat().as_bytes()), Some(ranges));
+        true
+    });
+}
+
+#[test]
+fn timens_offsets() {
+    fuzz::survives("offsets", texts::offsets);
+}
+
+#[test]
+fn net_dev() {
+    fuzz::survives("interfaces", texts::interfaces);
+}
+
+#[test]
+fn link() {
+    fuzz::survives("link", texts::link);
+}
+
+#[test]
+fn fdinfo() {
+    fuzz::survives("waiting", texts::waiting);
 }

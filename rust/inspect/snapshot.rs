@@ -140,10 +140,12 @@ impl Survey {
         scan.processes(self).map_err(error)?;
         if self.depth >= Depth::Descriptors {
             scan.descriptors(self).map_err(error)?;
-            scan.mounts(self).map_err(error)?;
         }
         if self.depth >= Depth::All {
             scan.listed(self).map_err(error)?;
+        }
+        if self.depth >= Depth::Descriptors {
+            scan.mounts(self).map_err(error)?;
         }
         scan.unseen();
         scan.settle().map_err(error)?;

@@ -64,7 +64,7 @@ class Programs(NamedTuple):
         }[language]
 
     def callers(self) -> list[list[str]]:
-        """Give the programs that make calls in place, and those that call whole commands, and those that read."""
+        """Give the programs that make calls in place, call whole commands, or read."""
         commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
         return [
             [self.calls, self.libraries],

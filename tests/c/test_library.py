@@ -185,7 +185,8 @@ RELAYED = {"nsiso_spec_terminal", "nsiso_process_terminal", "nsiso_process_relay
 
 def test_the_documented_calls_have_a_manual_page() -> None:
     """Each by its name; what is an alias leads to a page that is there."""
-    held = {name for name in declared() if re.match("nsiso_(ns|namespaces|registry|pool|mounts)_", name)} - LINKED
+    groups = "nsiso_(ns|namespaces|registry|pool|mounts)_"
+    held = {name for name in declared() if re.match(groups, name)} - LINKED
     assert {page.stem for page in PAGES} == DOCUMENTED | RELAYED | ENTERED | held
     for page in PAGES:
         for alias in re.findall(r"^\.so man3/(.+)$", page.read_text(), re.MULTILINE):
