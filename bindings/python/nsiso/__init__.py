@@ -36,6 +36,7 @@ not the others.
 
 ``Namespace`` is one that a program holds: asked, visited, joined. ``hold`` makes some without a process,
 and ``enter`` moves the caller itself into some. A ``Registry`` keeps them under names, beyond the program.
+``snapshot`` reads which there are on the machine, who is in each, and what holds it.
 
 A failure raises :class:`Error`, an :class:`OSError` that knows the step, the object, the cause and a
 remedy; ``except PermissionError`` and its like work as usual.
@@ -49,7 +50,7 @@ from ._calls import clone, setns, unshare
 from ._cancel import Cancel
 from ._errors import Error
 from ._hold import Held, enter, hold
-from ._inspect import KindInfo, Link, kinds, links, same
+from ._inspect import Description, KindInfo, Link, describe, kinds, links, same
 from ._kind import NS, Kind
 from ._namespace import Namespace
 from ._nsiso import VERSION
@@ -57,8 +58,11 @@ from ._plan import Plan, Step
 from ._pool import Pool
 from ._popen import Popen, Usage
 from ._probe import Answer, FeatureInfo, Probe, features, probe
+from ._records import Holder, NamespaceInfo, Particulars, ProcessInfo
 from ._registry import Registry, RegistryEntry
+from ._relations import Difference, Incomplete, Moved, Tree
 from ._run import check_output, run
+from ._snapshot import Snapshot, snapshot
 from ._spec import Spec
 
 if TYPE_CHECKING:
@@ -71,22 +75,32 @@ __all__ = [
     "Answer",
     "AsyncProcess",
     "Cancel",
+    "Description",
+    "Difference",
     "Error",
     "FeatureInfo",
     "Held",
+    "Holder",
+    "Incomplete",
     "Kind",
     "KindInfo",
     "Link",
+    "Moved",
     "Namespace",
+    "NamespaceInfo",
     "NoResult",
+    "Particulars",
     "Plan",
     "Pool",
     "Popen",
     "Probe",
+    "ProcessInfo",
     "Registry",
     "RegistryEntry",
+    "Snapshot",
     "Spec",
     "Step",
+    "Tree",
     "Usage",
     "__version__",
     "call",
@@ -94,6 +108,7 @@ __all__ = [
     "clone",
     "create_subprocess_exec",
     "create_subprocess_shell",
+    "describe",
     "enter",
     "features",
     "hold",
@@ -103,6 +118,7 @@ __all__ = [
     "run",
     "same",
     "setns",
+    "snapshot",
     "unshare",
 ]
 

@@ -10,6 +10,7 @@ mod lent;
 mod namespace;
 mod pool;
 mod registry;
+mod snapshot;
 mod spawn;
 mod spec;
 mod visit;
@@ -29,6 +30,8 @@ mod _nsiso {
     use crate::namespace::Namespace;
     #[pymodule_export]
     use crate::registry::Registry;
+    #[pymodule_export]
+    use crate::snapshot::{describe, snapshot, Snapshot};
     #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]
