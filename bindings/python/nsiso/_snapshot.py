@@ -74,7 +74,7 @@ class Snapshot:
 
     ``snapshot["net"]`` and ``snapshot[Kind.NET]`` are the namespaces of a kind, ``snapshot[4026531838]`` is
     the one with this inode; iterating goes through :attr:`namespaces`. It cannot be changed, and many threads
-    may read it.
+    may read it. In a notebook it shows itself as a picture.
 
     Attributes:
         depth: how far it looked.
@@ -211,6 +211,12 @@ class Snapshot:
         processes. Bytes that are no text in a name or a path stand there as ``\xff``.
         """
         return to_json(self, indent)
+
+    def _repr_svg_(self) -> str:
+        """The picture of it, for notebooks."""
+        from ._picture import svg  # noqa: PLC0415
+
+        return svg(self)
 
     @overload
     def __getitem__(self, key: Union[Kind, str]) -> tuple[NamespaceInfo, ...]: ...  # type: ignore[overload-overlap]
