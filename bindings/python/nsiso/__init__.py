@@ -16,7 +16,7 @@ And a function, in a process of its own, whose result or exception comes back:
 :class:`Popen` is a ``subprocess.Popen`` with a spec; ``run`` and ``check_output`` are theirs as well, and
 under asyncio ``create_subprocess_exec`` and ``create_subprocess_shell``.
 ``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``enter``,
-``hold``, ``plan`` and ``probe`` for the shell.
+``hold``, ``ls``, ``plan`` and ``probe`` for the shell.
 
 A :class:`Namespace` is held, asked, and visited by a thread; a spec joins it:
 
