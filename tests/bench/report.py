@@ -48,6 +48,8 @@ What the sides are, and where they do less:
   Python by ctypes.
 - nsenter: the installed one, as a whole process like nsiso's side of these rows: examples/c/nsenter, linked
   statically.
+- floor for a snapshot: one `openat` and eight `readlinkat` for each process, and a table that counts them.
+  It knows no owners and makes no records. os.readlink: the loop that a script would have.
 - pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
   there."""
 
