@@ -86,10 +86,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if len(unknown) > len(targets):
         verb.error(f"unrecognized arguments: {' '.join(word for word in unknown if word not in targets)}")
     try:
-        if name == "ls":
-            return of_list.run(verb, given)
-        if name == "probe":
-            return _probe(given["json"])
+        if name in ("ls", "probe"):
+            return of_list.run(verb, given) if name == "ls" else _probe(given["json"])
         if name == "enter":
             return _enter(verb, given, targets, behind)
         if name == "hold":
