@@ -3,9 +3,9 @@
 measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS MOUNTS
 
 LIBRARIES is where libfloor.so, libnix_peer.so, libmount_peer.so, pyroute2 and the programs in C that call
-nsiso are, with the commands in commands/static; PROGRAMS where tiny, witness, helper and go are; SPAWN, CALLS
-and MOUNTS are those in Rust. `check` fails when two sides of a job do different things. `pinned` runs all on
-one CPU, as a child on another one costs more than what is compared.
+nsiso are, with the commands in commands/static; PROGRAMS where tiny, witness, population, helper and go are;
+SPAWN, CALLS and MOUNTS are those in Rust. `check` fails when two sides of a job do different things. `pinned`
+runs all on one CPU, as a child on another one costs more than what is compared.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.
 # A descriptor more than the usual three, else one could not tell whether it is passed.
 TRAP = 3
 NET_TEARDOWN = 1.0
+# Whom a snapshot is taken of.
+PROCESSES, SETS = "5000", "10"
 
 
 class Effort(NamedTuple):
@@ -66,6 +68,7 @@ class Programs(NamedTuple):
     def callers(self) -> list[list[str]]:
         """Give the programs that make calls in place, call whole commands, or read."""
         commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
+        population = [f"{self.programs}/population", PROCESSES, SETS]
         return [
             [self.calls, self.libraries],
             [f"{self.libraries}/calls"],
@@ -73,6 +76,7 @@ class Programs(NamedTuple):
             [sys.executable, str(HERE / "commands.py"), *commands],
             [self.mounts, self.libraries],
             [f"{self.libraries}/mounts"],
+            [*population, sys.executable, str(HERE / "snapshot.py"), self.libraries],
         ]
 
 

@@ -11,6 +11,7 @@ mod mounts;
 mod namespace;
 mod pool;
 mod registry;
+mod snapshot;
 mod spawn;
 mod spec;
 mod visit;
@@ -32,6 +33,8 @@ mod _nsiso {
     use crate::namespace::Namespace;
     #[pymodule_export]
     use crate::registry::Registry;
+    #[pymodule_export]
+    use crate::snapshot::{describe, snapshot, Snapshot};
     #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]

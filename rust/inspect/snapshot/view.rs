@@ -95,6 +95,11 @@ impl<'a> NamespaceInfo<'a> {
         self.row().map_or(0, |row| row.inode)
     }
 
+    /// Its place among all that were seen, also those of kinds that were not asked for: [`Snapshot::namespace_at`].
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// Its number that is never given again before the machine starts anew: since Linux 6.18, of mnt since 6.11.
     pub fn id(&self) -> Option<u64> {
         self.row().map(|row| row.id).filter(|id| *id != 0)
@@ -264,6 +269,11 @@ impl<'a> ProcessInfo<'a> {
 }
 
 impl Snapshot {
+    /// The namespace whose [`NamespaceInfo::index`] this is: they are counted from 0, without gaps.
+    pub fn namespace_at(&self, index: usize) -> Option<NamespaceInfo<'_>> {
+        self.rows.get(index).map(|_| NamespaceInfo { snapshot: self, index: index as u32 })
+    }
+
     fn at(&self, index: u32) -> Option<NamespaceInfo<'_>> {
         (index != NONE).then_some(NamespaceInfo { snapshot: self, index })
     }
