@@ -326,6 +326,14 @@ def test_help_tells_all() -> None:
     assert all(name in told for name in (*COLUMNS, *HOWS)) and "exit status:" in told and "examples:" in told
 
 
+def test_where_not_all_can_be_written() -> None:
+    """What has no place in an encoding is written by its number."""
+    with running(Spec("user", map_root=True)) as child:
+        asked = ["-q", "--tree", "-o", "INODE", str(inode(f"/proc/{child.pid}/ns/user"))]
+        told = ls(*asked, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        assert (told.returncode, told.stderr) == (0, "") and "\\u2514" in told.stdout
+
+
 def test_whoever_reads_may_stop() -> None:
     """No traceback into a closed pipe."""
     line = f"{sys.executable} -m nsiso ls -q | true; {sys.executable} -m nsiso ls -q --watch=0.01 | head -1"

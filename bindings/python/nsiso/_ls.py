@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import pwd
 import signal
@@ -98,6 +99,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parser: argparse.ArgumentParser, given: dict[str, Any]) -> int:
     """List, and return the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where not all characters can be written, as many as can.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _List(parser, argparse.Namespace(**given)).run()
     except KeyboardInterrupt:
