@@ -8,6 +8,17 @@ use crate::kind::Kind;
 use crate::sys::{nsfs, Errno};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// What stands in one's row and place, looked at again.
+enum Now {
+    /// The namespace that was asked for its number when it was first seen. So it was there all the time between, and
+    /// whoever was led to it meanwhile was right.
+    Same,
+    /// It came or went.
+    Gone,
+    /// A namespace of its own row.
+    Elsewhere(u32),
+}
+
 impl Scan {
     /// Looks at each namespace that more than one led to once more, and sorts out those that were two.
     pub fn settle(&mut self) -> Result<(), Errno> {
@@ -33,31 +44,52 @@ impl Scan {
         })
     }
 
-    /// Everybody who led to this row goes to where they lead now; who does not any more came or went.
+    /// From the last that led to this row back to one that still does.
     fn sort_out(&mut self, row: u32) -> Result<(), Errno> {
-        let Some(kind) = self.table.forget(row) else { return Ok(()) };
-        // Open until all are read: none of these inodes goes to another meanwhile.
+        let Some((kind, id)) = self.table.rows.get(row as usize).map(|known| (known.kind, known.id)) else {
+            return Ok(());
+        };
+        if id == 0 {
+            // Nothing but being looked at together tells who is together.
+            self.table.forget(row);
+        }
+        // One of each is open until all are read: none of these inodes goes to another meanwhile.
         let mut held = Vec::new();
-        for index in 0..self.processes.len() {
+        for index in (0..self.processes.len()).rev() {
             let process = self.processes[index];
-            if process.places[kind.index()] == row {
-                let now = self.now(Way::Process(process.pid), kind, &mut held)?;
-                self.processes[index].places[kind.index()] = now;
+            if process.places[kind.index()] != row {
+                continue;
+            }
+            match self.now(Way::Process(process.pid), (kind, id), &mut held)? {
+                Now::Same => break,
+                Now::Gone => self.processes[index].places[kind.index()] = NONE,
+                Now::Elsewhere(now) => self.processes[index].places[kind.index()] = now,
             }
         }
-        for index in 0..self.holds.len() {
+        for index in (0..self.holds.len()).rev() {
             let (held_row, way) = self.holds[index];
-            if held_row == row {
-                self.holds[index].0 = self.now(way, kind, &mut held)?;
+            if held_row != row {
+                continue;
+            }
+            match self.now(way, (kind, id), &mut held)? {
+                Now::Same => break,
+                Now::Gone => self.holds[index].0 = NONE,
+                Now::Elsewhere(now) => self.holds[index].0 = now,
             }
         }
         self.holds.retain(|(row, _)| *row != NONE);
+        self.ask_relatives_of(row)
+    }
+
+    /// Those that it seemed to own or contain are asked again, or are nobody's as far as one knows.
+    fn ask_relatives_of(&mut self, row: u32) -> Result<(), Errno> {
         for index in 0..self.table.rows.len() {
             let relative = &self.table.rows[index];
             if relative.owner == row || relative.parent == row {
                 let (kind, last) = (relative.kind, relative.last);
                 match last.open(&self.proc, kind) {
                     Ok(namespace) => self.table.ask_again(index as u32, namespace),
+                    Err(errno @ Errno(libc::EMFILE | libc::ENFILE)) => return Err(errno),
                     Err(_) => self.table.orphan(index as u32, row),
                 }
             }
@@ -65,14 +97,22 @@ impl Scan {
         Ok(())
     }
 
-    fn now(&mut self, way: Way, kind: Kind, held: &mut Vec<OwnedFd>) -> Result<u32, Errno> {
+    fn now(&mut self, way: Way, of: (Kind, u64), held: &mut Vec<(u32, OwnedFd)>) -> Result<Now, Errno> {
+        let (kind, id) = of;
         let opened = match way.open(&self.proc, kind) {
             Ok(opened) => opened,
             Err(errno @ Errno(libc::EMFILE | libc::ENFILE)) => return Err(errno),
-            Err(_) => return Ok(NONE),
+            Err(_) => return Ok(Now::Gone),
         };
-        let Ok((_, inode)) = nsfs::identity(opened.as_fd()) else { return Ok(NONE) };
-        held.extend(opened.try_clone());
-        Ok(self.table.enter_opened(kind, inode, way, opened))
+        if id != 0 && nsfs::id(opened.as_fd()) == Some(id) {
+            return Ok(Now::Same);
+        }
+        let Ok((_, inode)) = nsfs::identity(opened.as_fd()) else { return Ok(Now::Gone) };
+        let copy = opened.try_clone().map_err(Errno::from)?;
+        let row = self.table.enter_opened(kind, inode, way, opened);
+        if held.iter().all(|(known, _)| *known != row) {
+            held.push((row, copy));
+        }
+        Ok(Now::Elsewhere(row))
     }
 }
