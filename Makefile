@@ -6,13 +6,14 @@
 #   make bench     what the calls cost, against the kernel's floor
 #   make lint      formats, lints and types
 #   make install   the C library: DESTDIR= PREFIX= LIBDIR=
+#   make install-tools   the examples that replace a command, statically linked: DESTDIR= PREFIX= BINDIR=
 #   make clean
 
 PYTHON ?= python3
 VENV := target/venv
 STAGE := target/stage
 
-.PHONY: build demo test bench lint install clean
+.PHONY: build demo test bench lint install install-tools clean
 
 build: $(VENV)/built
 	@$(MAKE) --no-print-directory -C bindings/c stage STAGE=$(abspath $(STAGE))
@@ -38,6 +39,10 @@ lint: build
 
 install:
 	@$(MAKE) --no-print-directory -C bindings/c install
+
+install-tools:
+	@$(MAKE) --no-print-directory -C bindings/c stage STAGE=$(abspath $(STAGE))
+	@$(MAKE) --no-print-directory -C examples/c install-tools STAGE=$(abspath $(STAGE)) OUT=$(abspath target/examples)
 
 clean:
 	rm -rf target

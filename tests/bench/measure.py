@@ -2,10 +2,10 @@
 
 measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS
 
-LIBRARIES is where libfloor.so, libnix_peer.so, pyroute2 and the programs in C that call nsiso are, PROGRAMS
-where tiny, witness, helper and go are; SPAWN and CALLS are those in Rust. `check` fails when two sides of a
-job do different things. `pinned` runs all on one CPU, as a child on another one costs more than what is
-compared.
+LIBRARIES is where libfloor.so, libnix_peer.so, pyroute2 and the programs in C that call nsiso are, with the
+commands in commands/static; PROGRAMS where tiny, witness, helper and go are; SPAWN and CALLS are those in
+Rust. `check` fails when two sides of a job do different things. `pinned` runs all on one CPU, as a child on
+another one costs more than what is compared.
 """
 
 from __future__ import annotations
@@ -63,11 +63,13 @@ class Programs(NamedTuple):
         }[language]
 
     def callers(self) -> list[list[str]]:
-        """Give the programs that make calls in place."""
+        """Give the programs that make calls in place, and those that call whole commands."""
+        commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
         return [
             [self.calls, self.libraries],
             [f"{self.libraries}/calls"],
             [sys.executable, str(HERE / "calls.py"), f"{self.libraries}/pyroute2"],
+            [sys.executable, str(HERE / "commands.py"), *commands],
         ]
 
 

@@ -46,6 +46,8 @@ What the sides are, and where they do less:
 - unshare: `subprocess.Popen` of unshare(1), which forks once more. Leaves `lo` down.
 - libc, and floor for moves in place: setns(2) there, the body, setns(2) back, both descriptors kept; from
   Python by ctypes.
+- nsenter: the installed one, as a whole process like nsiso's side of these rows: examples/c/nsenter, linked
+  statically.
 - pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
   there."""
 
