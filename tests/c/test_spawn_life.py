@@ -66,6 +66,15 @@ def test_keeping(programs: Path, program: str, check: str, caller: str) -> None:
     run(caller, str(programs / program), check)
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(
+    ("program", "check"), [(of, name) for of in ("snapshot", "inside") for name in names_of(of)]
+)
+def test_snapshots(programs: Path, program: str, check: str, caller: str) -> None:
+    """What is told of the machine is what /proc says, and leads there."""
+    run(caller, str(programs / program), check)
+
+
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(
@@ -81,7 +90,8 @@ def test_life(programs: Path, program: str, check: str, caller: str, road: str) 
 def test_the_whole_interface_is_clean(programs: Path, caller: str, road: str) -> None:
     """Under the address, undefined-behaviour and leak sanitizers."""
     run(caller, str(programs / "whole.sanitized"), road)
-    for program in ("refuse", "probe", "namespace", "hold", "keep", "ready", "life", "held"):
+    names = ("refuse", "probe", "namespace", "hold", "keep", "ready", "life", "held", "snapshot", "inside")
+    for program in names:
         for check in names_of(program):
             run(caller, str(programs / f"{program}.sanitized"), check, road)
 
@@ -105,11 +115,22 @@ def test_no_function_is_left_out() -> None:
     header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
     objects = (
         "spec|command|process|hold|held|enter|plan|pool|spawn|cancel|namespaces|registry|ns_(?!links|same)"
+        "|snapshot|difference|particulars|describe|description"
     )
     declared = set(re.findall(rf"\b(nsiso_(?:{objects})\w*)\(", header))
     sources = [
         (HERE / "spawn" / name).read_text()
-        for name in ("whole.c", "namespace.c", "hold.c", "keep.c", "ready.c", "check.h")
+        for name in (
+            "whole.c",
+            "namespace.c",
+            "hold.c",
+            "keep.c",
+            "ready.c",
+            "check.h",
+            "snapshot.c",
+            "snapshots.h",
+            "inside.c",
+        )
     ]
     used = set(re.findall(r"\bnsiso_\w+", "".join(sources)))
-    assert len(declared) > 60 and declared <= used, declared - used
+    assert len(declared) > 90 and declared <= used, declared - used

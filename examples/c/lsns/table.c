@@ -186,6 +186,20 @@ static void put_rows(const printing *p, size_t row)
     }
 }
 
+/* How many columns the terminal has; any number fits into a file. */
+static size_t terminal_width(void)
+{
+    enum { USUAL = 80 };
+    struct winsize window = {0};
+    if (!isatty(STDOUT_FILENO))
+        return SIZE_MAX;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+        return window.ws_col;
+    const char *told = getenv("COLUMNS");
+    size_t columns = told != NULL ? strtoul(told, NULL, 10) : 0;
+    return columns > 0 ? columns : USUAL;
+}
+
 /* Each column as wide as its widest cell; on a terminal that is too narrow, less of what may be cut. */
 static void measure(printing *p)
 {
@@ -208,16 +222,15 @@ static void measure(printing *p)
         p->widths[column] = width;
         total += width;
     }
-    struct winsize window;
-    bool is_on_terminal = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
-    if (!is_on_terminal || p->r->no_truncation || window.ws_col == 0)
-        return;
-    for (size_t column = 0; column < t->columns && total > window.ws_col; column++) {
-        if (!t->columns_info[column].may_shrink)
-            continue;
-        size_t over = total - window.ws_col, width = p->widths[column], least = width_of(t->names[column]);
-        p->widths[column] = width > least + over ? width - over : least;
-        total -= width - p->widths[column];
+    size_t limit = p->r->no_truncation ? SIZE_MAX : terminal_width(), before = 0;
+    /* One from each in turn, down to its heading. */
+    while (total > limit && total != before) {
+        before = total;
+        for (size_t column = 0; column < t->columns && total > limit; column++)
+            if (t->columns_info[column].may_shrink && p->widths[column] > width_of(t->names[column])) {
+                p->widths[column]--;
+                total--;
+            }
     }
 }
 
