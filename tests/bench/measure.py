@@ -70,6 +70,7 @@ class Programs(NamedTuple):
             [f"{self.libraries}/calls"],
             [sys.executable, str(HERE / "calls.py"), f"{self.libraries}/pyroute2"],
             [sys.executable, str(HERE / "commands.py"), *commands],
+            [sys.executable, str(HERE / "listings.py"), commands[0]],
         ]
 
 

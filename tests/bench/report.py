@@ -48,6 +48,7 @@ What the sides are, and where they do less:
   Python by ctypes.
 - nsenter: the installed one, as a whole process like nsiso's side of these rows: examples/c/nsenter, linked
   statically.
+- lsns: likewise; both say the same, byte for byte.
 - pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
   there."""
 

@@ -3,20 +3,25 @@
 usage: lsns_machine.py OURS THEIRS
 
 Runs as pid 1 of a pid namespace with a /proc and mounts of its own, makes processes in namespaces of their own,
-and answers lines of JSON: {"words": [...], "uid": null, "env": {...}} by what each of both does, or
-{"hold": true} once namespaces are there that no process is in.
+and answers lines of JSON: {"words": [...], "uid": null, "env": {...}, "width": null} by what each of both does, and
+{"make": NAME} by the inodes of what is there from then on.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,7 @@ KINDS = {
     "cgroup": 0x2000000,
     "time": 0x80,
 }
+MANY = 300
 # Five digits each, so that a column of them is as wide for both.
 FIRST_PID = 10000
 STRANGE = [
@@ -111,7 +117,12 @@ def named(words: list[bytes]) -> None:
 
 def mounted() -> None:
     """A net namespace with a process, a number, mounts with odd names, and another one below it."""
-    there = child(lambda: (unshare("net"), child(sleeper("net"))))
+
+    def act() -> None:
+        unshare("net")
+        child(sleeper("net"))
+
+    there = child(act)
     os.makedirs("/run/netns", exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "none", "/run/netns"], check=True)
     for name in ("one", "with blank", "back\\slash"):
@@ -142,20 +153,29 @@ def populate() -> None:
     if os.fork() == 0:
         os._exit(0)  # a zombie
     mounted()
-    if len(Path("/proc/self/uid_map").read_text().split()) == 3 and "4294967295" in Path(
-        "/proc/self/uid_map"
-    ).read_text():
-        for uid in (12345, 1):
-            child(lambda: become(uid))  # noqa: B023
-    # The last row is not the first in its namespace.
+    if Path("/proc/self/uid_map").read_text().split()[2] != "1":
+        child(partial(become, 12345))
+        child(partial(become, 1))
     child(sleeper("user", "ipc"))
 
 
 
-def hold() -> dict[str, int]:
-    """Namespaces that a descriptor, a socket and a mount hold; their inodes."""
-    pid = child(lambda: unshare("uts,net,ipc"))
-    inodes = {kind: os.stat(f"/proc/{pid}/ns/{kind}").st_ino for kind in ("uts", "net", "ipc")}
+def inodes_of(pid: int, *kinds: str) -> dict[str, int]:
+    """Those of a process's namespaces."""
+    return {kind: os.stat(f"/proc/{pid}/ns/{kind}").st_ino for kind in kinds}
+
+
+def many() -> dict[str, int]:
+    """Hundreds of namespaces, a few of which have two processes."""
+    for number in range(MANY // 3):
+        child(sleeper("uts,ipc,cgroup") if number % 10 == 0 else partial(unshare, "uts,ipc,cgroup"))
+    return {}
+
+
+def held() -> dict[str, int]:
+    """Namespaces that a descriptor, a socket and a mount hold, and a thread."""
+    pid = child(partial(unshare, "uts,net,ipc"))
+    inodes = inodes_of(pid, "uts", "net", "ipc")
     KEPT.append(os.open(f"/proc/{pid}/ns/uts", os.O_RDONLY))
     mount(pid, "ipc", "/run/netns/ipc")
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -167,49 +187,90 @@ def hold() -> dict[str, int]:
         os.close(fd)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    entered = threading.Event()
+
+    def enter() -> None:
+        unshare("cgroup")
+        inodes["cgroup"] = os.stat("/proc/thread-self/ns/cgroup").st_ino
+        entered.set()
+        threading.Event().wait()
+
+    threading.Thread(target=enter, daemon=True).start()
+    entered.wait()
     return inodes
+
+
+MAKERS = {"held": held, "many": many}
+
+
+def read_all(master: int) -> bytes:
+    """What is written to a terminal until nobody has it any more."""
+    output = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:  # EIO: the last one has closed it
+            return output
+        if not more:
+            return output
+        output += more
 
 
 def run(program: str, order: dict[str, Any]) -> dict[str, Any]:
     """What becomes of one of them, by the same name as the other."""
-    ids = {}
+    ids: dict[str, Any] = {}
     if order.get("uid") is not None:
         ids = {"user": order["uid"], "group": order["uid"], "extra_groups": []}
+    master, end = os.openpty() if order.get("width") is not None else os.pipe()
+    if order.get("width") is not None:
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, order["width"], 0, 0))
     with subprocess.Popen(
         ["lsns", *(os.fsencode(word) for word in order["words"])],
         executable=program,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=end,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | order.get("env", {}),
-        **ids,  # type: ignore[arg-type]
+        **ids,
     ) as process:
-        output, complaint = process.communicate(timeout=60)
+        os.close(end)
+        output = read_all(master)
+        os.close(master)
+        assert process.stderr is not None
+        complaint = process.stderr.read()
         own = str(process.pid).encode()
     return {
         "status": process.returncode,
-        "output": output.replace(own, b"#" * len(own)).decode("latin-1"),
+        "output": output.replace(own, b"9" * len(own)).decode("latin-1"),
         "complaint": complaint.decode("latin-1"),
     }
+
+
+def number_from(first: int) -> None:
+    """Have the next processes numbers from there on."""
+    try:
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(first))
+    except OSError:
+        pid = 0
+        while pid < first:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitpid(pid, 0)
 
 
 def main(ours: str, theirs: str) -> None:
     """Answers, until there is nothing more to answer."""
     populate()
-    try:
-        Path("/proc/sys/kernel/ns_last_pid").write_text(str(FIRST_PID))
-    except OSError:
-        while os.getpid() < FIRST_PID:
-            pid = os.fork()
-            if pid == 0:
-                os._exit(0)
-            os.waitpid(pid, 0)
-            if pid >= FIRST_PID:
-                break
-    print("{}", flush=True)
+    number_from(FIRST_PID)
+    own = {"user": os.stat("/proc/self/ns/user").st_ino, "pid": os.stat("/proc/self/ns/pid").st_ino}
+    print(json.dumps(own), flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        answer: Any = hold() if "hold" in order else [run(program, order) for program in (ours, theirs)]
+        if "make" in order:
+            answer: Any = MAKERS[order["make"]]()
+        else:
+            answer = [run(program, order) for program in (ours, theirs)]
         print(json.dumps(answer), flush=True)
 
 

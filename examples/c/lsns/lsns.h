@@ -100,8 +100,8 @@ void print_json(const table *t, const char *name);
 /* text.c: what may be shown of a text, to be freed, and how many columns of a terminal it takes. */
 char *shown(const char *text, bool is_raw);
 size_t width_of(const char *text);
-/* How many of its bytes fit into so many columns. */
-size_t fitting(const char *text, size_t width);
+/* How many of its bytes fit into so many columns, and how many of these they take. */
+size_t fitting(const char *text, size_t width, size_t *ret_taken);
 bool is_utf8(void);
 
 /* main.c: they end the program.  The first two with what went wrong, and 1; the second adds errno if that is not 0.

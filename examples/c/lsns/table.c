@@ -156,12 +156,16 @@ static void put(const printing *p, size_t column, const char *text)
     int padding = taken < width && !is_raw ? (int)(width - taken) : 0;
     if (column > 0)
         putchar(' ');
-    if (taken > width && !is_raw)
-        fwrite(text, 1, fitting(text, width), stdout);
-    else if (p->t->columns_info[column].is_right && !p->t->is_tree[column])
-        printf("%*s%s", is_last && *text == '\0' ? 0 : padding, "", text);
+    size_t bytes = strlen(text);
+    if (taken > width && !is_raw) {
+        /* Half of a wide character is none. */
+        bytes = fitting(text, width, &taken);
+        padding = (int)(width - taken);
+    }
+    if (p->t->columns_info[column].is_right && !p->t->is_tree[column])
+        printf("%*s%.*s", is_last && *text == '\0' ? 0 : padding, "", (int)bytes, text);
     else
-        printf("%s%*s", text, is_last ? 0 : padding, "");
+        printf("%.*s%*s", (int)bytes, text, is_last ? 0 : padding, "");
     if (is_last)
         putchar('\n');
 }

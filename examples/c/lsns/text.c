@@ -47,31 +47,27 @@ char *shown(const char *text, bool is_raw)
     return safe;
 }
 
-size_t fitting(const char *text, size_t width)
+size_t fitting(const char *text, size_t width, size_t *ret_taken)
 {
+    size_t left = width;
     const char *at = text;
     while (*at != '\0') {
         wchar_t wide = 0;
         size_t length = character(at, &wide);
         int columns = length > 0 ? wcwidth(wide) : 1;
         size_t taken = columns > 0 ? (size_t)columns : 0;
-        if (taken > width)
+        if (taken > left)
             break;
-        width -= taken;
+        left -= taken;
         at += length > 0 ? length : 1;
     }
+    *ret_taken = width - left;
     return (size_t)(at - text);
 }
 
 size_t width_of(const char *text)
 {
-    size_t width = 0;
-    while (*text != '\0') {
-        wchar_t wide = 0;
-        size_t length = character(text, &wide);
-        int columns = length > 0 ? wcwidth(wide) : 1;
-        width += columns > 0 ? (size_t)columns : 0;
-        text += length > 0 ? length : 1;
-    }
-    return width;
+    size_t taken;
+    fitting(text, SIZE_MAX, &taken);
+    return taken;
 }
