@@ -1425,12 +1425,14 @@ int nsiso_ns_same(pid_t a,
  * /run/netns/NAME.
  *
  * path: what it leads to is not opened unless it is a namespace.
+ * flags: 0.
  * reterr: see the top of this file.
  *
- * Returns a descriptor, close-on-exec, which the caller closes, or: -EINVAL it is no namespace, or path is
- * NULL; -ENOENT, -EACCES and others of open(2). MT-Safe. See namespaces(7).
+ * Returns a descriptor, close-on-exec, which the caller closes, or: -EINVAL it is no namespace, a NULL or an
+ * unknown flag; -ENOENT, -EACCES and others of open(2). MT-Safe. See namespaces(7).
  */
 int nsiso_ns_open(const char *path,
+                  uint32_t flags,
                   struct nsiso_error **reterr);
 
 /**
@@ -1438,14 +1440,16 @@ int nsiso_ns_open(const char *path,
  *
  * pid: its number as the mounted /proc counts, 0 for the calling thread.
  * kind: one NSISO_NEW* bit.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor as nsiso_ns_open does, or: -ESRCH there is none, or it has ended; -EACCES the caller
- * may not trace it; -ENOENT the kernel has no such kind, or no /proc; -EMFILE; -EINVAL a negative pid or
- * not one kind. MT-Safe. Needs no privilege for one's own processes, CAP_SYS_PTRACE for others'.
+ * may not trace it; -ENOENT the kernel has no such kind, or no /proc; -EMFILE; -EINVAL a negative pid, not
+ * one kind or an unknown flag. MT-Safe. Needs no privilege for one's own processes, CAP_SYS_PTRACE for others'.
  */
 int nsiso_ns_of_pid(pid_t pid,
                     nsiso_kinds kind,
+                    uint32_t flags,
                     struct nsiso_error **reterr);
 
 /**
@@ -1453,6 +1457,7 @@ int nsiso_ns_of_pid(pid_t pid,
  *
  * pidfd: stays the caller's.
  * kind: one NSISO_NEW* bit.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor or -errno as nsiso_ns_of_pid does; -EBADF also for what is no pidfd. MT-Safe. First
@@ -1460,18 +1465,21 @@ int nsiso_ns_of_pid(pid_t pid,
  */
 int nsiso_ns_of_pidfd(int pidfd,
                       nsiso_kinds kind,
+                      uint32_t flags,
                       struct nsiso_error **reterr);
 
 /**
  * Opens the net namespace that a socket was made in, of any family.
  *
  * socket: stays the caller's.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor as nsiso_ns_open does, or: -EPERM no CAP_NET_ADMIN in the user namespace that owns
- * it; -EINVAL no socket; -EBADF socket is closed; -EMFILE. MT-Safe. First kernel: 4.9.
+ * it; -EINVAL no socket, or an unknown flag; -EBADF socket is closed; -EMFILE. MT-Safe. First kernel: 4.9.
  */
 int nsiso_ns_of_socket(int socket,
+                       uint32_t flags,
                        struct nsiso_error **reterr);
 
 /**
@@ -1497,24 +1505,28 @@ int nsiso_ns_get_info(int fd,
  * Opens the user namespace that owns a namespace; of a user namespace, the one that it lies in.
  *
  * fd: a namespace's descriptor.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor as nsiso_ns_open does, or: -EPERM that is neither the caller's own nor below it;
  * -EINVAL and -EBADF as nsiso_ns_get_info; -EMFILE. MT-Safe. First kernel: 4.9.
  */
 int nsiso_ns_owner(int fd,
+                   uint32_t flags,
                    struct nsiso_error **reterr);
 
 /**
  * Opens the namespace that a pid or user namespace lies in.
  *
  * fd: its descriptor.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor as nsiso_ns_open does, or: -EINVAL another kind, for these do not lie in each other,
  * or as nsiso_ns_get_info; -EPERM, -EBADF, -EMFILE as nsiso_ns_owner. MT-Safe. First kernel: 4.9.
  */
 int nsiso_ns_parent(int fd,
+                    uint32_t flags,
                     struct nsiso_error **reterr);
 
 /**
@@ -1522,6 +1534,7 @@ int nsiso_ns_parent(int fd,
  *
  * fd: its descriptor.
  * ret_level: written on success.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns 0, or: -EPERM it is not below the caller's own; -EINVAL, -EBADF, -EMFILE as nsiso_ns_parent, and
@@ -1529,6 +1542,7 @@ int nsiso_ns_parent(int fd,
  */
 int nsiso_ns_level(int fd,
                    uint32_t *ret_level,
+                   uint32_t flags,
                    struct nsiso_error **reterr);
 
 /**
@@ -1536,14 +1550,16 @@ int nsiso_ns_level(int fd,
  *
  * fd: the pid namespace's descriptor.
  * pid: its number in the caller's own.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns the number, or: -ESRCH there is no such process, or it has no number there; -EINVAL fd is no pid
- * namespace's; -EBADF fd is closed; -EMFILE. MT-Safe. Asked by one system call since Linux 6.11; before,
- * read from /proc, of processes that the caller may trace.
+ * namespace's, or an unknown flag; -EBADF fd is closed; -EMFILE. MT-Safe. Asked by one system call since
+ * Linux 6.11; before, read from /proc, of processes that the caller may trace.
  */
 int nsiso_ns_pid_inside(int fd,
                         pid_t pid,
+                        uint32_t flags,
                         struct nsiso_error **reterr);
 
 /**
@@ -1551,12 +1567,14 @@ int nsiso_ns_pid_inside(int fd,
  *
  * fd: the pid namespace's descriptor.
  * pid: its number in there.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns the number or -errno as nsiso_ns_pid_inside. MT-Safe. Before Linux 6.11 all of /proc is read.
  */
 int nsiso_ns_pid_outside(int fd,
                          pid_t pid,
+                         uint32_t flags,
                          struct nsiso_error **reterr);
 
 /**
@@ -1568,40 +1586,6 @@ int nsiso_ns_pid_outside(int fd,
  * Returns 1 or 0, or -EINVAL, -EBADF, -EMFILE as nsiso_ns_get_info. MT-Safe. First kernel: 4.11.
  */
 int nsiso_ns_equal(int a, int b, struct nsiso_error **reterr);
-
-/**
- * Writes a namespace down in a few bytes, by which nsiso_ns_restore opens it again, in this process or
- * another. They keep nothing alive.
- *
- * fd: a namespace's descriptor.
- * ret_saved: room for `size` bytes; NULL with a size of 0 only asks how many there are.
- * size: NSISO_NS_SAVED is enough.
- * reterr: see the top of this file.
- *
- * Returns how many bytes there are, or: -ERANGE there are more than `size`; -EOPNOTSUPP before Linux 6.18,
- * or a filter refuses it; -EINVAL fd is no namespace's, or a NULL; -EBADF fd is closed; -EMFILE. MT-Safe. Needs
- * no privilege.
- */
-int nsiso_ns_save(int fd,
-                  void *ret_saved,
-                  size_t size,
-                  struct nsiso_error **reterr);
-
-/**
- * Opens a namespace that was saved: that one or none, also after its inode has gone to another and after
- * the machine has started anew.
- *
- * saved: the bytes of nsiso_ns_save, `size` of them.
- * reterr: see the top of this file.
- *
- * Returns a descriptor as nsiso_ns_open does, or: -ESTALE it is gone, or the caller has no CAP_SYS_ADMIN in
- * the user namespace that owns it (the kernel does not tell which; one's own needs no privilege); -EINVAL
- * other bytes than those of nsiso_ns_save, or a NULL; -EOPNOTSUPP before Linux 6.18, or a filter refuses
- * it; -EMFILE. MT-Safe.
- */
-int nsiso_ns_restore(const void *saved,
-                     size_t size,
-                     struct nsiso_error **reterr);
 
 /**
  * Keeps a namespace at a path, with neither process nor descriptor, until nsiso_ns_release: makes an empty
@@ -1641,17 +1625,57 @@ int nsiso_ns_release(const char *path,
                      struct nsiso_error **reterr);
 
 /**
+ * Writes a namespace down in a few bytes, by which nsiso_ns_restore opens it again, in this process or
+ * another. They keep nothing alive.
+ *
+ * fd: a namespace's descriptor.
+ * ret_saved: room for `size` bytes; NULL with a size of 0 only asks how many there are.
+ * size: NSISO_NS_SAVED is enough.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns how many bytes there are, or: -ERANGE there are more than `size`; -EOPNOTSUPP before Linux 6.18,
+ * or a filter refuses it; -EINVAL fd is no namespace's, a NULL or an unknown flag; -EBADF fd is closed;
+ * -EMFILE. MT-Safe. Needs no privilege.
+ */
+int nsiso_ns_save(int fd,
+                  void *ret_saved,
+                  size_t size,
+                  uint32_t flags,
+                  struct nsiso_error **reterr);
+
+/**
+ * Opens a namespace that was saved: that one or none, also after its inode has gone to another and after
+ * the machine has started anew.
+ *
+ * saved: the bytes of nsiso_ns_save, `size` of them.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor as nsiso_ns_open does, or: -ESTALE it is gone, or the caller has no CAP_SYS_ADMIN in
+ * the user namespace that owns it (the kernel does not tell which; one's own needs no privilege); -EINVAL
+ * other bytes than those of nsiso_ns_save, a NULL or an unknown flag; -EOPNOTSUPP before Linux 6.18, or a
+ * filter refuses it; -EMFILE. MT-Safe.
+ */
+int nsiso_ns_restore(const void *saved,
+                     size_t size,
+                     uint32_t flags,
+                     struct nsiso_error **reterr);
+
+/**
  * Opens where the calling thread comes back to from nsiso_ns_visit: its own namespace of this kind, after
  * the way back was tried.
  *
  * kind: NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET or NSISO_NEWCGROUP.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor, close-on-exec, which the caller closes, for any number of visits by this thread;
  * or: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace and in that which owns the namespace: who
- * leaves it could not come back; -EINVAL another kind; -ENOENT no /proc; -EMFILE. MT-Safe.
+ * leaves it could not come back; -EINVAL another kind or an unknown flag; -ENOENT no /proc; -EMFILE. MT-Safe.
  */
 int nsiso_ns_home(nsiso_kinds kind,
+                  uint32_t flags,
                   struct nsiso_error **reterr);
 
 /**
@@ -1695,6 +1719,7 @@ int nsiso_ns_visit(int fd,
  *
  * fd: the net namespace's descriptor.
  * domain, type, protocol: as socket(2) takes them; the socket is close-on-exec in any case.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
@@ -1704,6 +1729,7 @@ int nsiso_ns_socket(int fd,
                     int domain,
                     int type,
                     int protocol,
+                    uint32_t flags,
                     struct nsiso_error **reterr);
 
 /**
@@ -2184,17 +2210,19 @@ const char *nsiso_registry_directory(const struct nsiso_registry *registry);
  * registry: where.
  * name: 1 to 200 bytes, without '/', not beginning with '.'.
  * fd: a namespace's descriptor, which stays the caller's.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns 0, or: -EEXIST there is a namespace of this kind with the name; -EINVAL the name is none, fd is no
- * namespace's, or a NULL; -EPERM the names are those of ip-netns(8), and the caller may not mount; -EACCES,
- * -EROFS and others of open(2), of the registry's own directories; without the right to mount also what starts
- * a process: -EAGAIN, -ENOMEM; -EBADF fd is closed; -EMFILE. MT-Safe; waits while another program changes the
- * registry. First kernel: 5.3 where a process holds it.
+ * namespace's, a NULL or an unknown flag; -EPERM the names are those of ip-netns(8), and the caller may not
+ * mount; -EACCES, -EROFS and others of open(2), of the registry's own directories; without the right to mount
+ * also what starts a process: -EAGAIN, -ENOMEM; -EBADF fd is closed; -EMFILE. MT-Safe; waits while another
+ * program changes the registry. First kernel: 5.3 where a process holds it.
  */
 int nsiso_registry_add(const struct nsiso_registry *registry,
                        const char *name,
                        int fd,
+                       uint32_t flags,
                        struct nsiso_error **reterr);
 
 /**
@@ -2203,16 +2231,18 @@ int nsiso_registry_add(const struct nsiso_registry *registry,
  * registry: where.
  * name: as it was added.
  * kind: one NSISO_NEW* bit.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor, close-on-exec, which the caller closes, or: -ENOENT there is none; -EINVAL the name is
- * none or stands for something else, not one kind, or a NULL; -EXDEV it is kept in another mount or pid
- * namespace; -EACCES another user's process holds it; -EMFILE. MT-Safe, as nsiso_registry_add. Needs no
+ * none or stands for something else, not one kind, a NULL or an unknown flag; -EXDEV it is kept in another
+ * mount or pid namespace; -EACCES another user's process holds it; -EMFILE. MT-Safe, as nsiso_registry_add. Needs no
  * privilege; what can be done with it, joining it says.
  */
 int nsiso_registry_open(const struct nsiso_registry *registry,
                         const char *name,
                         nsiso_kinds kind,
+                        uint32_t flags,
                         struct nsiso_error **reterr);
 
 /**
@@ -2221,6 +2251,7 @@ int nsiso_registry_open(const struct nsiso_registry *registry,
  * registry: where.
  * name: as it was added.
  * kind: one NSISO_NEW* bit.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns 0, or: -ENOENT there is none; -EINVAL as nsiso_registry_open; -EPERM it is kept by a bind mount,
@@ -2230,19 +2261,22 @@ int nsiso_registry_open(const struct nsiso_registry *registry,
 int nsiso_registry_remove(const struct nsiso_registry *registry,
                           const char *name,
                           nsiso_kinds kind,
+                          uint32_t flags,
                           struct nsiso_error **reterr);
 
 /**
  * Finds all that are kept in a registry, by kind and name. What is stale is removed.
  *
  * registry: where.
+ * flags: 0.
  * ret_entries: what there is, to be freed with nsiso_registry_entries_free; written on success.
  * reterr: see the top of this file.
  *
- * Returns 0, or: -EACCES, -EROFS and others of open(2), of the registry's own directories; -EINVAL a NULL;
- * -EMFILE. MT-Safe, as nsiso_registry_add.
+ * Returns 0, or: -EACCES, -EROFS and others of open(2), of the registry's own directories; -EINVAL a NULL
+ * or an unknown flag; -EMFILE. MT-Safe, as nsiso_registry_add.
  */
 int nsiso_registry_list(const struct nsiso_registry *registry,
+                        uint32_t flags,
                         struct nsiso_registry_entries **ret_entries,
                         struct nsiso_error **reterr);
 

@@ -62,29 +62,6 @@ impl Machine {
             .is_some_and(|set| set & (1 << number) != 0)
     }
 
-    /// Whether the caller has the same ids and capabilities after it executes a program that gives it none.
-    pub fn stays_itself_over_exec(&self, securebits: i32) -> bool {
-        let Some(status) = self.read("thread-self/status") else { return false };
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let set = |name: &str| field(name).and_then(|set| u64::from_str_radix(set, 16).ok());
-        let all_are_one = |name: &str| {
-            let mut ids = field(name).unwrap_or_default().split_whitespace();
-            ids.next().is_some_and(|first| ids.all(|id| id == first))
-        };
-        let sets = (set("CapInh:"), set("CapPrm:"), set("CapEff:"), set("CapBnd:"), set("CapAmb:"));
-        let (Some(inheritable), Some(permitted), Some(effective), Some(bounding), Some(ambient)) = sets
-        else {
-            return false;
-        };
-        let is_root = field("Uid:").is_some_and(|ids| ids.starts_with("0\t"));
-        let afterwards = if is_root { inheritable | bounding } else { ambient };
-        securebits == 0
-            && all_are_one("Uid:")
-            && all_are_one("Gid:")
-            && effective == permitted
-            && permitted == afterwards
-    }
-
     /// Whether the caller is root of the whole machine, whom no switch about ordinary users concerns.
     pub fn is_privileged(&self) -> bool {
         self.is_in_initial_user_namespace() && self.has_capability(CAP_SYS_ADMIN)

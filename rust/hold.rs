@@ -8,6 +8,9 @@ use crate::namespace::Namespace;
 use crate::plan::Plan;
 use crate::spawn;
 use crate::spec::Spec;
+use crate::sys::program_file;
+use once_cell::sync::OnceCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// Namespaces that are held open together: what [`Spec::hold`] has made. Cheap to clone; the last to be dropped lets
@@ -23,6 +26,8 @@ pub struct Namespaces(Arc<Set>);
 struct Set {
     all: Vec<Namespace>,
     init: Option<Running>,
+    /// The program in which processes come here, kept for the next once the first has come.
+    helper: OnceCell<OwnedFd>,
 }
 
 impl Drop for Set {
@@ -60,7 +65,7 @@ impl Spec {
         spec.kill_with_parent = false;
         let held = spawn::hold(Plan::new(&spec, None, true)?, go_on)?;
         let (all, init) = held.into_namespaces()?;
-        Ok(Namespaces(Arc::new(Set { all, init })))
+        Ok(Namespaces(Arc::new(Set { all, init, helper: OnceCell::new() })))
     }
 
     /// Of which kinds the namespaces are that [`Spec::hold`] would give.
@@ -100,6 +105,11 @@ impl Namespaces {
     /// Whether no clone of this is anywhere, in a spec or in a pool.
     pub(crate) fn is_alone(&mut self) -> bool {
         Arc::get_mut(&mut self.0).is_some()
+    }
+
+    /// The program in which processes join it; `None` if it cannot be kept.
+    pub(crate) fn helper(&self) -> Option<BorrowedFd<'_>> {
+        self.0.helper.get_or_try_init(program_file::helper).ok().map(AsFd::as_fd)
     }
 
     /// The number of pid 1, as the caller's pid namespace counts; `None` without a pid namespace.

@@ -39,7 +39,11 @@ impl Namespace {
     ///
     /// ENOENT: the kernel has no such kind, or /proc is not mounted. EMFILE.
     pub fn current(kind: Kind) -> Result<Namespace> {
-        Namespace::open(format!("/proc/thread-self/ns/{kind}"))
+        let path = format!("/proc/thread-self/ns/{kind}");
+        match File::open(&path) {
+            Ok(file) => Namespace::known(file.into(), kind),
+            Err(source) => Err(refused(path, source.into())),
+        }
     }
 
     /// A process's or a thread's, by its number as the mounted /proc counts.
@@ -79,7 +83,7 @@ impl Namespace {
         let object = || path.display().to_string();
         // What it is, is found out before it is opened: that could block, or start something.
         let found = File::options().read(true).custom_flags(libc::O_PATH).open(path);
-        let found = OwnedFd::from(found.map_err(|source| refused(object(), source.into()))?);
+        let found = OwnedFd::from(found.map_err(|source| not_found(object(), source.into()))?);
         if !fd::is_on_nsfs(found.as_fd()) {
             return Err(Error::invalid("open", object(), Cause::NotNamespace));
         }
@@ -189,6 +193,13 @@ fn by_number(pidfd: BorrowedFd<'_>, kind: Kind) -> std::result::Result<OwnedFd, 
     match process::pidfd_send_signal(pidfd, 0) {
         Ok(()) | Err(Errno(libc::EPERM)) => Ok(opened),
         Err(errno) => Err(errno),
+    }
+}
+
+fn not_found(path: String, errno: Errno) -> Error {
+    match errno.0 {
+        libc::ENOENT | libc::ENOTDIR => Error::new("open", path, errno, Cause::NothingKept),
+        _ => refused(path, errno),
     }
 }
 

@@ -5,7 +5,8 @@ use crate::caller::CAP_SYS_ADMIN;
 use crate::error::Result;
 use crate::kind::Kind;
 use crate::namespace::Namespace;
-use crate::sys::process::{effective_capabilities, geteuid};
+use crate::sys::ids::effective_capabilities;
+use crate::sys::process::geteuid;
 
 /// The inode of the user namespace that a machine starts with, on every kernel.
 const INITIAL_USER: u64 = 0xefff_fffd;

@@ -5,14 +5,15 @@ use crate::command::Source;
 use crate::companion::Running;
 use crate::error::{Cause, Error, Result};
 use crate::explain;
-use crate::join::{self, is_about, Joining, Whose};
+use crate::join::{self, is_about, Joining, Target, Whose};
 use crate::kind::Kind;
 use crate::plan::{Op, Plan, Runtime};
+use crate::sys::birth::Birth;
 use crate::sys::start::Wiring;
 use crate::sys::{fd, Errno};
 use nsiso_child as child;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -58,6 +59,15 @@ impl Prepared {
         own.extend(proc.iter().chain(&group).map(AsRawFd::as_raw_fd));
         own.extend(companion.into_iter().flat_map(Running::descriptors));
         Ok(Prepared { plan, joins, _opened: opened, own, moves, close, proc, terminal, group })
+    }
+
+    /// The helper that a ready set keeps, if one is joined in a memory of its own.
+    pub fn helper(&self) -> Option<BorrowedFd<'_>> {
+        let sets = self.plan.joins().iter().filter(|_| self.plan.birth == Birth::Apart);
+        sets.into_iter().find_map(|join| match &join.target {
+            Target::Set(set) => set.helper(),
+            _ => None,
+        })
     }
 
     /// What the child performs.

@@ -141,7 +141,8 @@ impl Underway {
         let companion = plan.ops.iter().find_map(of_plan).transpose()?;
         let prepared = Arc::new(Prepared::new(plan, companion.as_ref(), peer)?);
         let cgroup = prepared.group.as_ref().map(AsFd::as_fd);
-        let order = Order { kinds, awaits, birth: prepared.plan.birth, function, taken: &taken, cgroup };
+        let (birth, helper) = (prepared.plan.birth, prepared.helper());
+        let order = Order { kinds, awaits, birth, function, taken: &taken, cgroup, helper };
         let starting = patiently(kinds, || start::start(Arc::clone(&prepared), Prepared::program, order))
             .map_err(|errno| refused(&prepared.plan, errno))?;
         let armed = arm(&prepared.plan, &starting)?;

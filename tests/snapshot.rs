@@ -5,8 +5,8 @@
 
 mod inside;
 
-use nsiso::inspect::{Depth, Holder, NamespaceInfo, Snapshot, Survey};
-use nsiso::{Cause, Command, Kind, Namespace, Process, Spec};
+use nsiso::inspect::{Depth, Holder, NamespaceInfo, Particulars, Snapshot, Survey};
+use nsiso::{Cause, Command, IdRange, Kind, Kinds, Namespace, Offset, Process, Spec};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::io::Read;
@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{mpsc, Arc, Mutex};
+use std::sync::{mpsc, Arc, Barrier, Mutex};
 use std::thread;
 
 fn take(depth: Depth) -> Snapshot {
@@ -243,5 +243,117 @@ fn an_ordinary_user_is_told_what_is_not_seen() {
         assert!(!missing.pids.contains(&(std::process::id() as i32)));
         let listed = snapshot.incomplete().iter().find(|missing| missing.cause == Cause::NotMachineRoot);
         assert!(listed.is_some(), "{:?}", snapshot.incomplete());
+    });
+}
+
+#[test]
+fn an_inode_that_went_to_another_joins_nobody() {
+    inside::where_mounts_are_allowed("exec", |_| {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let waits = Arc::new(Barrier::new(101));
+            for place in 0..104 {
+                let (stop, waits) = (&stop, Arc::clone(&waits));
+                // The first two and the last two each leave inodes behind that another gets next; those between them
+                // take time to be read.
+                if (2..102).contains(&place) {
+                    scope.spawn(move || waits.wait());
+                } else {
+                    scope.spawn(move || {
+                        while !stop.load(Ordering::Relaxed) {
+                            nsiso::unshare(Kind::Uts).unwrap();
+                        }
+                    });
+                }
+            }
+            let wrong = (0..50).find_map(|_| {
+                let snapshot = Survey::new().depth(Depth::Threads).kinds(Kind::Uts).take().unwrap();
+                let pid = std::process::id() as i32;
+                let own =
+                    |holder: &Holder<'_>| matches!(holder, Holder::Thread { pid: of, .. } if *of == pid);
+                let together = |uts: NamespaceInfo<'_>| {
+                    let holders: Vec<Holder<'_>> = uts.holders().filter(own).collect();
+                    (holders.len() > 1).then(|| format!("{uts}: {holders:?}"))
+                };
+                let found = snapshot.namespaces().find_map(together);
+                found
+            });
+            stop.store(true, Ordering::Relaxed);
+            waits.wait();
+            assert_eq!(wrong, None);
+        });
+    });
+}
+
+#[test]
+fn processes_that_this_proc_does_not_show_are_named() {
+    inside::own_processes("mount -t proc -o hidepid=invisible proc /proc; exec", |_| {
+        let snapshot = take(Depth::Processes);
+        let causes: Vec<Cause> = snapshot.incomplete().iter().map(|missing| missing.cause).collect();
+        assert!(causes.contains(&Cause::OuterProcesses), "{causes:?}");
+        // Root of the whole machine sees them all the same.
+        assert_eq!(causes.contains(&Cause::HiddenProcesses), !inside::is_machine_root(), "{causes:?}");
+        assert!(snapshot.of(std::process::id() as i32).is_some());
+    });
+}
+
+#[test]
+fn particulars_are_what_is_inside() {
+    inside::where_mounts_are_allowed("exec unshare --net", |_| {
+        let offset = Offset { seconds: 100_000, nanoseconds: 7 };
+        let spec = Spec::new()
+            .unshare(Kinds::ALL)
+            .map_root()
+            .hostname("inside")
+            .domainname("realm")
+            .boottime_offset(offset);
+        let process = inside::sleeper(&spec);
+        let pid = process.id().to_string();
+        let ip = |words: &[&str]| {
+            let run = std::process::Command::new("ip")
+                .args(words)
+                .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+                .output();
+            assert!(run.as_ref().unwrap().status.success(), "{words:?}: {run:?}");
+        };
+        ip(&["netns", "attach", "other", &pid]);
+        ip(&["netns", "set", "other", "77"]);
+        ip(&["-n", "other", "link", "add", "inner", "type", "bridge"]);
+
+        let snapshot = take(Depth::Processes);
+        let inside = |kind| {
+            let found = snapshot.of(process.id()).unwrap().namespace(kind).unwrap();
+            found.particulars().unwrap()
+        };
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+        let user = inside(Kind::User);
+        let map =
+            |ranges: Option<Vec<IdRange>>| ranges.unwrap().iter().map(IdRange::to_string).collect::<Vec<_>>();
+        let words = |text: String| {
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!((map(user.uid_map), map(user.gid_map)), (words(read("uid_map")), words(read("gid_map"))));
+        assert_eq!(user.setgroups, Some(read("setgroups").starts_with("allow")));
+        let uts = inside(Kind::Uts);
+        // Who is not root of the machine could not come back from there.
+        let expected = inside::is_machine_root().then(|| (b"inside".to_vec(), b"realm".to_vec()));
+        assert_eq!(uts.host_name.zip(uts.domain_name), expected);
+        let own = snapshot.of(std::process::id() as i32).unwrap();
+        let host = fs::read("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(
+            own.namespace(Kind::Uts).unwrap().particulars().unwrap().host_name.unwrap(),
+            host.trim_ascii_end()
+        );
+        let time = inside(Kind::Time);
+        assert_eq!(
+            (time.boottime, time.monotonic),
+            (Some(offset), Some(Offset { seconds: 0, nanoseconds: 0 }))
+        );
+        let net = inside(Kind::Net);
+        assert_eq!(net.interfaces.unwrap(), [b"lo".to_vec(), b"inner".to_vec()]);
+        assert_eq!(net.nsid, Some(77));
+        let mnt = inside(Kind::Mnt);
+        assert_eq!(mnt.mounts.unwrap() as usize, read("mountinfo").lines().count());
+        assert_eq!(inside(Kind::Ipc), Particulars::default());
     });
 }

@@ -7,7 +7,7 @@ int main(void)
     nsiso_error *error = NULL;
     uint64_t inodes[KINDS];
     int fds[KINDS], pid;
-    say("did", "nsiso_ns_of_pidfd(pidfd, kind), the process ends, nsiso_spec_join_fd(spec, fd) for another");
+    say("did", "nsiso_ns_of_pidfd(pidfd, kind, 0), the process ends, nsiso_spec_join_fd(spec, fd) for another");
     int status = first_life(fds, &pid);
     if (status != OK)
         return status;

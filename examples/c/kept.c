@@ -126,7 +126,7 @@ int main(void)
     must(nsiso_spec_join_path(other, path_of(NSISO_NEWPID).text, &error), &error);
     if ((status = second_life(second, inodes)) != OK)
         return status;
-    must(pid = nsiso_ns_open(path_of(NSISO_NEWPID).text, &error), &error);
+    must(pid = nsiso_ns_open(path_of(NSISO_NEWPID).text, 0, &error), &error);
     if ((status = no_other_life(other, pid)) != OK || (status = release_all()) != OK)
         return status;
     return verdict(true, "a mount keeps each kind of namespace; a later process joins it by its path, but for pid");

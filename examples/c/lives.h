@@ -64,8 +64,8 @@ static inline int first_life(int fds[KINDS], int *pid_fd)
         return verdict(false, "the first process leaves something");
     int pidfd = nsiso_process_pidfd(process);
     for (size_t i = 0; i < KINDS; i++)
-        must(fds[i] = nsiso_ns_of_pidfd(pidfd, TRACES[i].kind, &error), &error);
-    must(*pid_fd = nsiso_ns_of_pidfd(pidfd, NSISO_NEWPID, &error), &error);
+        must(fds[i] = nsiso_ns_of_pidfd(pidfd, TRACES[i].kind, 0, &error), &error);
+    must(*pid_fd = nsiso_ns_of_pidfd(pidfd, NSISO_NEWPID, 0, &error), &error);
     if (write(to[1], "end\n", 4) != 4)
         return failed("write");
     close(to[1]);
@@ -108,7 +108,7 @@ static inline int no_other_life(nsiso_spec *spec, int pid)
     if (nsiso_spawn(spec, command, 0, &process, NULL) != -ENOMEM)
         return verdict(false, "a pid namespace whose process 1 has ended takes no other");
     uint32_t level;
-    must(nsiso_ns_level(pid, &level, &error), &error);
+    must(nsiso_ns_level(pid, &level, 0, &error), &error);
     say("inside", "pid: still %u level below, and takes no process after its number 1 has ended", (unsigned)level);
     nsiso_command_free(command);
     nsiso_spec_free(spec);

@@ -61,7 +61,10 @@ impl Particulars {
                 found.setgroups = setgroups.map(|text| text.starts_with(b"allow"));
             }
             Kind::Uts => {
-                let names = namespace.visit().ok().and_then(|_there| ns::names().ok());
+                // Nobody need be able to come back to where it is.
+                let is_own = Namespace::current(Kind::Uts).is_ok_and(|own| own == *namespace);
+                let there = if is_own { None } else { namespace.visit().ok() };
+                let names = ns::names().ok().filter(|_| is_own || there.is_some());
                 (found.host_name, found.domain_name) = names.unzip();
             }
             Kind::Time => {

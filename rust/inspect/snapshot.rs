@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Cause, Error, Result};
-use crate::kind::{Kind, Kinds};
+use crate::kind::Kinds;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +11,7 @@ mod finish;
 mod flight;
 mod gaps;
 mod lineage;
+mod listed;
 mod mounts;
 mod path;
 mod relations;
@@ -141,8 +142,8 @@ impl Survey {
             scan.descriptors(self).map_err(error)?;
             scan.mounts(self).map_err(error)?;
         }
-        if self.depth >= Depth::All && self.kinds.contains(Kind::Mnt) {
-            scan.listed().map_err(error)?;
+        if self.depth >= Depth::All {
+            scan.listed(self).map_err(error)?;
         }
         scan.unseen();
         scan.settle().map_err(error)?;

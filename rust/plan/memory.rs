@@ -2,11 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::settle::Job;
-use crate::caller::Machine;
 use crate::kind::{Kind, Kinds};
 use crate::spec::Spec;
 use crate::sys::birth::Birth;
-use crate::sys::process::securebits;
+use crate::sys::ids::stays_itself_over_exec;
 use crate::sys::time::exec_enters_namespace;
 
 /// Not in the caller's, where they would change that, or show it.
@@ -21,8 +20,7 @@ pub fn birth(spec: &Spec, job: Option<Job<'_>>, joined: &[Kinds]) -> Birth {
         Some(Job::Function(_)) => Birth::Fork,
         _ if spec.own_memory => Birth::Copy,
         _ if changes_memory || joins_time || forks_for_time(spec) || is_seen(joined) => {
-            let stays_itself = securebits().is_ok_and(|bits| Machine::here().stays_itself_over_exec(bits));
-            if stays_itself {
+            if stays_itself_over_exec() {
                 Birth::Apart
             } else {
                 Birth::Copy

@@ -53,6 +53,8 @@ pub struct Order<'a> {
     pub taken: &'a [RawFd],
     /// The directory of a control group of version 2 to be born in; see [`knows_cgroups`].
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// The program of [`Birth::Apart`], if somebody has kept it.
+    pub helper: Option<BorrowedFd<'a>>,
 }
 
 /// What the child is handed: it reads this and all that it leads to.

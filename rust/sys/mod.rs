@@ -10,6 +10,7 @@ pub mod exec;
 pub mod fd;
 pub mod file;
 pub mod function;
+pub mod ids;
 mod image;
 pub mod mount;
 pub mod netlink;

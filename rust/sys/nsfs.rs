@@ -177,6 +177,30 @@ pub fn inode_in(link: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
+/// `struct ns_id_req` as of Linux 6.19; later kernels take this size as well.
+#[repr(C)]
+struct Listing {
+    size: u32,
+    spare: u32,
+    after: u64,
+    kinds: u32,
+    spare2: u32,
+    user_ns: u64,
+}
+
+/// listns(2) (Linux 6.19): fills in the numbers of namespaces of this kind that come after this number; how many.
+/// ENOSYS before.
+pub fn list(kind: Kind, after: u64, ids: &mut [u64]) -> Result<usize> {
+    const SYS_LISTNS: libc::c_long = 470;
+    const NO_FLAGS: c_ulong = 0;
+    let size = size_of::<Listing>() as u32;
+    let listing = Listing { size, spare: 0, after, kinds: kind.flag(), spare2: 0, user_ns: 0 };
+    let (request, room) = (&raw const listing, ids.len());
+    // SAFETY: a structure as long as it says, and room for as many numbers as is said.
+    let listed = unsafe { libc::syscall(SYS_LISTNS, request, ids.as_mut_ptr(), room, NO_FLAGS) };
+    Errno::check(listed).map(|listed| listed as usize)
+}
+
 /// `struct file_handle` with room for a namespace's.
 #[repr(C)]
 struct FileHandle {

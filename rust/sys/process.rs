@@ -156,25 +156,6 @@ pub fn geteuid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// `struct __user_cap_header_struct` and two of `struct __user_cap_data_struct` (capget(2), version 3).
-const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-
-/// capget(2): the calling thread's effective set.
-pub fn effective_capabilities() -> Result<u64> {
-    let mut header = [CAPABILITY_VERSION_3, 0];
-    let mut sets = [[0_u32; 3]; 2];
-    // SAFETY: a header of this version, and room for the two parts that it has.
-    let read = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
-    Errno::check(read)?;
-    Ok(u64::from(sets[0][0]) | u64::from(sets[1][0]) << 32)
-}
-
-/// prctl(2) `PR_GET_SECUREBITS`: what is special about root and exec.
-pub fn securebits() -> Result<c_int> {
-    // SAFETY: numbers only.
-    Errno::check(unsafe { libc::prctl(libc::PR_GET_SECUREBITS) })
-}
-
 /// Effective group id.
 pub fn getegid() -> u32 {
     // SAFETY: takes nothing, cannot fail.

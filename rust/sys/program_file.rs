@@ -19,6 +19,11 @@ const MFD_EXEC: libc::c_uint = 0x10;
 /// Nothing in it may change any more: what is executed is what was written.
 const SEALS: libc::c_int = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
 
+/// The helper, to perform a program in a memory of its own.
+pub fn helper() -> Result<OwnedFd> {
+    of(c"nsiso-helper", nsiso_child::HELPER)
+}
+
 /// A descriptor, close-on-exec and for reading, of a file with this content.
 ///
 /// In memory; where `vm.memfd_noexec` is 2, or where memfds are not to be had, an unnamed file in a directory

@@ -21,7 +21,7 @@ use super::{copy, fd, process, program_file, Errno, Result};
 use crate::kind::Kinds;
 use libc::pid_t;
 use nsiso_child::report::{GONE, RUNNING, WAITING};
-use nsiso_child::{Op, Outcome, Program, Report, ThreadState, HELPER};
+use nsiso_child::{Op, Outcome, Program, Report, ThreadState, OWN_FRAME};
 use std::any::Any;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -109,7 +109,8 @@ pub fn start<T: Any + Send + Sync>(
     if order.birth != Birth::Apart {
         return start_by(None, owner, program, order);
     }
-    let helper = program_file::of(c"nsiso-helper", HELPER);
+    let kept = order.helper.map(|kept| kept.try_clone_to_owned().map_err(Errno::from));
+    let helper = kept.unwrap_or_else(program_file::helper);
     let starting = helper.and_then(|helper| start_by(Some(helper), Arc::clone(&owner), program, order));
     if let Ok(starting) = starting {
         if starting.runs_helper()? {
@@ -132,6 +133,7 @@ pub fn attempt<T: Any + Send + Sync>(
         function: None,
         taken: &[],
         cgroup: None,
+        helper: None,
     };
     let mut child = start(Arc::new(owner), program, order)?;
     while child.meet(None, &mut || true)? != Met::Gone {}
@@ -152,7 +154,11 @@ fn start_by<T: Any + Send + Sync>(
     let lift = |fd| fd::outside(fd, order.taken);
     let gate = order.awaits.then(|| Gate::new(&lift)).transpose()?;
     let (notice, write) = (birth != Birth::Share).then(|| Notice::new(lift)).transpose()?.unzip();
-    let successor_stack = if birth == Birth::Share { stack.top() as usize - ChildStack::SIZE } else { 0 };
+    let successor_stack = match birth {
+        Birth::Share => stack.top() as usize - ChildStack::SIZE,
+        Birth::Apart => OWN_FRAME,
+        Birth::Copy | Birth::Fork => 0,
+    };
     let [open, parent, writing] = gate.as_ref().map_or([-1; 3], Gate::numbers);
     let wiring = Wiring { gate: open, parent, writing, successor_stack };
     let ops = program(&owner, &wiring);

@@ -198,7 +198,7 @@ static void nsiso_enter_both(void)
 
 static void prepare_visit(void)
 {
-    must(home = nsiso_ns_home(NSISO_NEWNET, NULL), "nsiso_ns_home");
+    must(home = nsiso_ns_home(NSISO_NEWNET, 0, NULL), "nsiso_ns_home");
     must(unshare(CLONE_NEWNET), "unshare net");
     must(there = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "/proc/self/ns/net");
     must(setns(home, CLONE_NEWNET), "setns back");

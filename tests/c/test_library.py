@@ -164,14 +164,26 @@ def test_uninstall_leaves_nothing(installed: Path, tmp_path: Path) -> None:
     assert not [path for path in copy.rglob("*") if not path.is_dir()]
 
 
+# Beside the options of a spec and a command, which are no verbs.
+WITHOUT_FLAGS = {"nsiso_ns_equal", "nsiso_registry_entries_get"}
+
+
+def test_every_verb_has_flags() -> None:
+    """What can fail takes them, but for options and for what only looks at two descriptors or at a list."""
+    header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
+    fail = dict(re.findall(r"\b(nsiso_\w+)\(([^;]*\breterr)\)", header))
+    verbs = {name for name in fail if not re.match("nsiso_(spec|command)_(?!new$)", name)}
+    assert {name for name in verbs if "uint32_t flags" not in fail[name]} == WITHOUT_FLAGS
+
+
 PAGES = sorted((ROOT / "bindings/c/man").glob("*.3"))
 DOCUMENTED = {"nsiso_clone", "nsiso_clone_with", "nsiso_fork", "nsiso_setns", "nsiso_unshare"}
 LINKED = {"nsiso_ns_links", "nsiso_ns_same"}
-ENTERED = {"nsiso_hold", "nsiso_spec_join_namespaces", "nsiso_enter"}
+ENTERED = {"nsiso_hold", "nsiso_spec_join_namespaces", "nsiso_spec_like", "nsiso_enter"}
 RELAYED = {"nsiso_spec_terminal", "nsiso_process_terminal", "nsiso_process_relay"}
 
 
-WITH_PAGES = "nsiso_(ns_|namespaces_|registry_|snapshot_|difference_|particulars_|describe|description_)"
+WITH_PAGES = "nsiso_(ns|namespaces|registry|pool|snapshot|difference|particulars|description)_|nsiso_describe$"
 
 
 def test_the_documented_calls_have_a_manual_page() -> None:
@@ -200,5 +212,6 @@ def test_a_manual_pages_example_runs(page: Path, tmp_path: Path) -> None:
     said = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout
     lines = "inside I am process 1|a wrong nstype: .+|without an id map I am 65534|a terminal of its own"
     lines += "|during the visit: there|kept as blue: uts|entered what is held"
+    lines += "|taken: fresh, ready: 1|like it in /usr"
     lines += r"|with \d+ processes in uts:\[\d+\]"
     assert re.fullmatch(f"({lines})\n", said), said

@@ -18,6 +18,12 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
+/// Whether this is root, in the user namespace that the machine started with.
+pub fn is_machine_root() -> bool {
+    let user = fs::read_link("/proc/self/ns/user").unwrap();
+    is_root() && user.to_str() == Some("user:[4026531837]")
+}
+
 /// Runs the test that `check` stands in again behind these words, and there does `check`. One for each test.
 fn again<Check: Fn(&Path)>(words: &[&str], check: Check) {
     let name = type_name::<Check>().strip_suffix("::{{closure}}").unwrap();
@@ -53,6 +59,15 @@ fn own_mounts<Check: Fn(&Path)>(words: &[&str], script: &str, check: Check) {
     let unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", &script, "sh"];
     let as_root = ["unshare", "--user", "--map-root-user"];
     again(&[words, if is_root() { &[] } else { &as_root[..] }, &unshare[..]].concat(), check);
+}
+
+/// A pid namespace of its own with its own /proc; root, or an ordinary user as root of a new user namespace; behind a
+/// script that ends in `exec`.
+pub fn own_processes<Check: Fn(&Path)>(script: &str, check: Check) {
+    let script = format!("{script} \"$@\"");
+    let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-euc", &script, "sh"];
+    let as_root = ["unshare", "--user", "--map-root-user"];
+    again(&[if is_root() { &[] } else { &as_root[..] }, &unshare[..]].concat(), check);
 }
 
 /// An ordinary user, for whom root stands back; behind a script that ends in `exec`.

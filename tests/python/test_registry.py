@@ -1,12 +1,8 @@
 """Is a namespace kept at a path and under a name, by mounts and by processes, and is nothing left of it?"""
 
-import ctypes
 import dataclasses
 import fcntl
-import functools
 import os
-import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,60 +11,12 @@ from typing import Any, Callable
 import nsiso
 import pytest
 from nsiso import Kind, Namespace, Registry, RegistryEntry, Spec
-from spawning import ROOT, children, descriptors, running, said, spec
+from spawning import children, descriptors, mounting, ordinary, running, said
 
 NAMES = [info.name for info in nsiso.kinds()]
 ALL = ",".join(NAMES)
 # The end of a name that is no text.
 BYTES = b"n\xffme"
-
-
-def mounting(check: Callable[[], None]) -> Callable[[], None]:
-    """Make a test run in a copy of this process that may mount, with mounts of its own and an empty /run."""
-
-    def begin() -> None:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run"], check=True)
-        check()
-
-    @functools.wraps(check)
-    def test() -> None:
-        # Linux 6.18 tells by numbers of the CPU's which of two mount namespaces is the newer.
-        cpus = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(cpus)})
-        try:
-            nsiso.call(begin, spec=spec("mnt"), timeout=100)
-        finally:
-            os.sched_setaffinity(0, cpus)
-
-    return test
-
-
-def ordinary(check: Callable[[Path], None]) -> Callable[[], None]:
-    """Make a test run in a copy of this process that is an ordinary user's, with a directory of its own."""
-
-    def begin() -> None:
-        if ROOT:
-            os.setgroups([])
-            os.setresgid(12345, 12345, 12345)
-            os.setresuid(12345, 12345, 12345)
-            set_dumpable = 4
-            assert ctypes.CDLL(None).prctl(set_dumpable, 1, 0, 0, 0) == 0
-        with tempfile.TemporaryDirectory() as scratch:
-            try:
-                check(Path(scratch).resolve())
-            finally:
-                # Or what a failure leaves would live on.
-                for lock in Path(scratch).glob("*/.lock"):
-                    registry = Registry(lock.parent)
-                    for entry in registry.list():
-                        registry.remove(entry.name, entry.kind)
-
-    def test() -> None:
-        nsiso.call(begin, timeout=100)
-
-    # Without its signature, in which pytest would look for a fixture.
-    test.__name__, test.__doc__ = check.__name__, check.__doc__
-    return test
 
 
 def mounted(below: str) -> dict[str, str]:

@@ -82,7 +82,7 @@ MAY_USE = {
     "enter": WORDS | {"calls", "explain", "join", "namespace", "plan", "spec", "sys"},
     "power": WORDS | {"caller", "namespace", "sys"},
     "join": WORDS | {"hold", "namespace", "power", "sys"},
-    "hold": WORDS | {"companion", "namespace", "plan", "spawn", "spec"},
+    "hold": WORDS | {"companion", "namespace", "plan", "spawn", "spec", "sys"},
     "explain": WORDS | {"caller", "join", "namespace", "plan", "power", "spec", "sys"},
     "feature": {"kind"},
     "probe": WORDS

@@ -1,17 +1,15 @@
-//! nsiso_ns_*: namespaces held by plain descriptors: how one is opened, asked and found again.
+//! nsiso_ns_*: namespaces held by plain descriptors: how one is opened and asked.
 
-use crate::boundary::{array, bad_argument, call, no_flags, one_kind, text, write_record};
+use crate::boundary::{bad_argument, call, no_flags, one_kind, text, write_record};
 use crate::error::nsiso_error;
 use crate::kind::nsiso_kinds;
-use libc::{c_char, c_int, c_void, pid_t};
+use libc::{c_char, c_int, pid_t};
 use nsiso_core::{Cause, Error, Namespace, Result};
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
 mod keep;
+mod save;
 mod visit;
-
-/// Bytes of a saved namespace: see nsiso_ns_save.
-pub const NSISO_NS_SAVED: usize = 36;
 
 /// What the kernel tells of a namespace. Two are the same exactly when device and inode are equal while
 /// both are held.
@@ -37,15 +35,22 @@ pub struct nsiso_ns_info {
 /// /run/netns/NAME.
 ///
 /// path: what it leads to is not opened unless it is a namespace.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
-/// Returns a descriptor, close-on-exec, which the caller closes, or: -EINVAL it is no namespace, or path is
-/// NULL; -ENOENT, -EACCES and others of open(2). MT-Safe. See namespaces(7).
+/// Returns a descriptor, close-on-exec, which the caller closes, or: -EINVAL it is no namespace, a NULL or an
+/// unknown flag; -ENOENT, -EACCES and others of open(2). MT-Safe. See namespaces(7).
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_open(path: *const c_char, reterr: *mut *mut nsiso_error) -> c_int {
+pub unsafe extern "C" fn nsiso_ns_open(
+    path: *const c_char,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_ns_open";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promise about path.
-        let path = unsafe { text("nsiso_ns_open", "path", path) }?;
+        let path = unsafe { text(step, "path", path) }?;
         Namespace::open(path).map(handed_over)
     };
     // SAFETY: the C caller's promise about reterr.
@@ -56,19 +61,22 @@ pub unsafe extern "C" fn nsiso_ns_open(path: *const c_char, reterr: *mut *mut ns
 ///
 /// pid: its number as the mounted /proc counts, 0 for the calling thread.
 /// kind: one NSISO_NEW* bit.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor as nsiso_ns_open does, or: -ESRCH there is none, or it has ended; -EACCES the caller
-/// may not trace it; -ENOENT the kernel has no such kind, or no /proc; -EMFILE; -EINVAL a negative pid or
-/// not one kind. MT-Safe. Needs no privilege for one's own processes, CAP_SYS_PTRACE for others'.
+/// may not trace it; -ENOENT the kernel has no such kind, or no /proc; -EMFILE; -EINVAL a negative pid, not
+/// one kind or an unknown flag. MT-Safe. Needs no privilege for one's own processes, CAP_SYS_PTRACE for others'.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_ns_of_pid(
     pid: pid_t,
     kind: nsiso_kinds,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_ns_of_pid";
     let body = || {
+        no_flags(step, flags)?;
         let kind = one_kind(step, kind)?;
         let opened = match pid {
             0 => Namespace::current(kind),
@@ -85,6 +93,7 @@ pub unsafe extern "C" fn nsiso_ns_of_pid(
 ///
 /// pidfd: stays the caller's.
 /// kind: one NSISO_NEW* bit.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor or -errno as nsiso_ns_of_pid does; -EBADF also for what is no pidfd. MT-Safe. First
@@ -93,10 +102,12 @@ pub unsafe extern "C" fn nsiso_ns_of_pid(
 pub unsafe extern "C" fn nsiso_ns_of_pidfd(
     pidfd: c_int,
     kind: nsiso_kinds,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_ns_of_pidfd";
     let body = || {
+        no_flags(step, flags)?;
         let kind = one_kind(step, kind)?;
         Namespace::of_pidfd(lent(step, "pidfd", pidfd)?, kind).map(handed_over)
     };
@@ -107,13 +118,22 @@ pub unsafe extern "C" fn nsiso_ns_of_pidfd(
 /// Opens the net namespace that a socket was made in, of any family.
 ///
 /// socket: stays the caller's.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor as nsiso_ns_open does, or: -EPERM no CAP_NET_ADMIN in the user namespace that owns
-/// it; -EINVAL no socket; -EBADF socket is closed; -EMFILE. MT-Safe. First kernel: 4.9.
+/// it; -EINVAL no socket, or an unknown flag; -EBADF socket is closed; -EMFILE. MT-Safe. First kernel: 4.9.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_of_socket(socket: c_int, reterr: *mut *mut nsiso_error) -> c_int {
-    let body = || Namespace::of_socket(lent("nsiso_ns_of_socket", "socket", socket)?).map(handed_over);
+pub unsafe extern "C" fn nsiso_ns_of_socket(
+    socket: c_int,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_ns_of_socket";
+    let body = || {
+        no_flags(step, flags)?;
+        Namespace::of_socket(lent(step, "socket", socket)?).map(handed_over)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -158,13 +178,17 @@ pub unsafe extern "C" fn nsiso_ns_get_info(
 /// Opens the user namespace that owns a namespace; of a user namespace, the one that it lies in.
 ///
 /// fd: a namespace's descriptor.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor as nsiso_ns_open does, or: -EPERM that is neither the caller's own nor below it;
 /// -EINVAL and -EBADF as nsiso_ns_get_info; -EMFILE. MT-Safe. First kernel: 4.9.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_owner(fd: c_int, reterr: *mut *mut nsiso_error) -> c_int {
-    let body = || Namespace::from_borrowed_fd(fd)?.user_ns().map(handed_over);
+pub unsafe extern "C" fn nsiso_ns_owner(fd: c_int, flags: u32, reterr: *mut *mut nsiso_error) -> c_int {
+    let body = || {
+        no_flags("nsiso_ns_owner", flags)?;
+        Namespace::from_borrowed_fd(fd)?.user_ns().map(handed_over)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -172,13 +196,17 @@ pub unsafe extern "C" fn nsiso_ns_owner(fd: c_int, reterr: *mut *mut nsiso_error
 /// Opens the namespace that a pid or user namespace lies in.
 ///
 /// fd: its descriptor.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor as nsiso_ns_open does, or: -EINVAL another kind, for these do not lie in each other,
 /// or as nsiso_ns_get_info; -EPERM, -EBADF, -EMFILE as nsiso_ns_owner. MT-Safe. First kernel: 4.9.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_parent(fd: c_int, reterr: *mut *mut nsiso_error) -> c_int {
-    let body = || Namespace::from_borrowed_fd(fd)?.parent().map(handed_over);
+pub unsafe extern "C" fn nsiso_ns_parent(fd: c_int, flags: u32, reterr: *mut *mut nsiso_error) -> c_int {
+    let body = || {
+        no_flags("nsiso_ns_parent", flags)?;
+        Namespace::from_borrowed_fd(fd)?.parent().map(handed_over)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -187,6 +215,7 @@ pub unsafe extern "C" fn nsiso_ns_parent(fd: c_int, reterr: *mut *mut nsiso_erro
 ///
 /// fd: its descriptor.
 /// ret_level: written on success.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns 0, or: -EPERM it is not below the caller's own; -EINVAL, -EBADF, -EMFILE as nsiso_ns_parent, and
@@ -195,11 +224,14 @@ pub unsafe extern "C" fn nsiso_ns_parent(fd: c_int, reterr: *mut *mut nsiso_erro
 pub unsafe extern "C" fn nsiso_ns_level(
     fd: c_int,
     ret_level: *mut u32,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
+    let step = "nsiso_ns_level";
     let body = || {
+        no_flags(step, flags)?;
         if ret_level.is_null() {
-            return Err(bad_argument("nsiso_ns_level", "ret_level is NULL"));
+            return Err(bad_argument(step, "ret_level is NULL"));
         }
         let level = Namespace::from_borrowed_fd(fd)?.level()?;
         // SAFETY: not NULL, and the C caller's promise about ret_level.
@@ -214,14 +246,23 @@ pub unsafe extern "C" fn nsiso_ns_level(
 ///
 /// fd: the pid namespace's descriptor.
 /// pid: its number in the caller's own.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns the number, or: -ESRCH there is no such process, or it has no number there; -EINVAL fd is no pid
-/// namespace's; -EBADF fd is closed; -EMFILE. MT-Safe. Asked by one system call since Linux 6.11; before,
-/// read from /proc, of processes that the caller may trace.
+/// namespace's, or an unknown flag; -EBADF fd is closed; -EMFILE. MT-Safe. Asked by one system call since
+/// Linux 6.11; before, read from /proc, of processes that the caller may trace.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_pid_inside(fd: c_int, pid: pid_t, reterr: *mut *mut nsiso_error) -> c_int {
-    let body = || Namespace::from_borrowed_fd(fd)?.pid_inside(pid);
+pub unsafe extern "C" fn nsiso_ns_pid_inside(
+    fd: c_int,
+    pid: pid_t,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let body = || {
+        no_flags("nsiso_ns_pid_inside", flags)?;
+        Namespace::from_borrowed_fd(fd)?.pid_inside(pid)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -230,12 +271,21 @@ pub unsafe extern "C" fn nsiso_ns_pid_inside(fd: c_int, pid: pid_t, reterr: *mut
 ///
 /// fd: the pid namespace's descriptor.
 /// pid: its number in there.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns the number or -errno as nsiso_ns_pid_inside. MT-Safe. Before Linux 6.11 all of /proc is read.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_pid_outside(fd: c_int, pid: pid_t, reterr: *mut *mut nsiso_error) -> c_int {
-    let body = || Namespace::from_borrowed_fd(fd)?.pid_outside(pid);
+pub unsafe extern "C" fn nsiso_ns_pid_outside(
+    fd: c_int,
+    pid: pid_t,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let body = || {
+        no_flags("nsiso_ns_pid_outside", flags)?;
+        Namespace::from_borrowed_fd(fd)?.pid_outside(pid)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
@@ -249,69 +299,6 @@ pub unsafe extern "C" fn nsiso_ns_pid_outside(fd: c_int, pid: pid_t, reterr: *mu
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_ns_equal(a: c_int, b: c_int, reterr: *mut *mut nsiso_error) -> c_int {
     let body = || Ok(c_int::from(Namespace::from_borrowed_fd(a)? == Namespace::from_borrowed_fd(b)?));
-    // SAFETY: the C caller's promise about reterr.
-    unsafe { call(reterr, body) }
-}
-
-/// Writes a namespace down in a few bytes, by which nsiso_ns_restore opens it again, in this process or
-/// another. They keep nothing alive.
-///
-/// fd: a namespace's descriptor.
-/// ret_saved: room for `size` bytes; NULL with a size of 0 only asks how many there are.
-/// size: NSISO_NS_SAVED is enough.
-/// reterr: see the top of this file.
-///
-/// Returns how many bytes there are, or: -ERANGE there are more than `size`; -EOPNOTSUPP before Linux 6.18,
-/// or a filter refuses it; -EINVAL fd is no namespace's, or a NULL; -EBADF fd is closed; -EMFILE. MT-Safe. Needs
-/// no privilege.
-#[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_save(
-    fd: c_int,
-    ret_saved: *mut c_void,
-    size: usize,
-    reterr: *mut *mut nsiso_error,
-) -> c_int {
-    let step = "nsiso_ns_save";
-    let body = || {
-        if ret_saved.is_null() && size != 0 {
-            return Err(bad_argument(step, "ret_saved is NULL"));
-        }
-        let saved = Namespace::from_borrowed_fd(fd)?.save()?;
-        if !ret_saved.is_null() {
-            if size < saved.len() {
-                let object = format!("size {size}: {NSISO_NS_SAVED} bytes are needed");
-                return Err(Error::of_caller(step, &object, libc::ERANGE, Cause::BadArgument));
-            }
-            // SAFETY: not NULL, the C caller guarantees `size` bytes, and no more are written.
-            unsafe { ret_saved.cast::<u8>().copy_from_nonoverlapping(saved.as_ptr(), saved.len()) };
-        }
-        Ok(saved.len() as c_int)
-    };
-    // SAFETY: the C caller's promise about reterr.
-    unsafe { call(reterr, body) }
-}
-
-/// Opens a namespace that was saved: that one or none, also after its inode has gone to another and after
-/// the machine has started anew.
-///
-/// saved: the bytes of nsiso_ns_save, `size` of them.
-/// reterr: see the top of this file.
-///
-/// Returns a descriptor as nsiso_ns_open does, or: -ESTALE it is gone, or the caller has no CAP_SYS_ADMIN in
-/// the user namespace that owns it (the kernel does not tell which; one's own needs no privilege); -EINVAL
-/// other bytes than those of nsiso_ns_save, or a NULL; -EOPNOTSUPP before Linux 6.18, or a filter refuses
-/// it; -EMFILE. MT-Safe.
-#[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_restore(
-    saved: *const c_void,
-    size: usize,
-    reterr: *mut *mut nsiso_error,
-) -> c_int {
-    let body = || {
-        // SAFETY: the C caller's promise about saved and size.
-        let saved = unsafe { array("nsiso_ns_restore", "saved", saved.cast::<u8>(), size) }?;
-        Namespace::restore(saved).map(handed_over)
-    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }

@@ -97,23 +97,27 @@ pub unsafe extern "C" fn nsiso_registry_directory(registry: *const nsiso_registr
 /// registry: where.
 /// name: 1 to 200 bytes, without '/', not beginning with '.'.
 /// fd: a namespace's descriptor, which stays the caller's.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns 0, or: -EEXIST there is a namespace of this kind with the name; -EINVAL the name is none, fd is no
-/// namespace's, or a NULL; -EPERM the names are those of ip-netns(8), and the caller may not mount; -EACCES,
-/// -EROFS and others of open(2), of the registry's own directories; without the right to mount also what starts
-/// a process: -EAGAIN, -ENOMEM; -EBADF fd is closed; -EMFILE. MT-Safe; waits while another program changes the
-/// registry. First kernel: 5.3 where a process holds it.
+/// namespace's, a NULL or an unknown flag; -EPERM the names are those of ip-netns(8), and the caller may not
+/// mount; -EACCES, -EROFS and others of open(2), of the registry's own directories; without the right to mount
+/// also what starts a process: -EAGAIN, -ENOMEM; -EBADF fd is closed; -EMFILE. MT-Safe; waits while another
+/// program changes the registry. First kernel: 5.3 where a process holds it.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_registry_add(
     registry: *const nsiso_registry,
     name: *const c_char,
     fd: c_int,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
+    let step = "nsiso_registry_add";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promises about registry and name.
-        let (registry, name) = unsafe { named("nsiso_registry_add", registry, name) }?;
+        let (registry, name) = unsafe { named(step, registry, name) }?;
         registry.add(name, &Namespace::from_borrowed_fd(fd)?).map(|()| 0)
     };
     // SAFETY: the C caller's promise about reterr.
@@ -125,21 +129,24 @@ pub unsafe extern "C" fn nsiso_registry_add(
 /// registry: where.
 /// name: as it was added.
 /// kind: one NSISO_NEW* bit.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor, close-on-exec, which the caller closes, or: -ENOENT there is none; -EINVAL the name is
-/// none or stands for something else, not one kind, or a NULL; -EXDEV it is kept in another mount or pid
-/// namespace; -EACCES another user's process holds it; -EMFILE. MT-Safe, as nsiso_registry_add. Needs no
+/// none or stands for something else, not one kind, a NULL or an unknown flag; -EXDEV it is kept in another
+/// mount or pid namespace; -EACCES another user's process holds it; -EMFILE. MT-Safe, as nsiso_registry_add. Needs no
 /// privilege; what can be done with it, joining it says.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_registry_open(
     registry: *const nsiso_registry,
     name: *const c_char,
     kind: nsiso_kinds,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_registry_open";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promises about registry and name.
         let (registry, name) = unsafe { named(step, registry, name) }?;
         registry.open(name, one_kind(step, kind)?).map(handed_over)
@@ -153,6 +160,7 @@ pub unsafe extern "C" fn nsiso_registry_open(
 /// registry: where.
 /// name: as it was added.
 /// kind: one NSISO_NEW* bit.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns 0, or: -ENOENT there is none; -EINVAL as nsiso_registry_open; -EPERM it is kept by a bind mount,
@@ -163,10 +171,12 @@ pub unsafe extern "C" fn nsiso_registry_remove(
     registry: *const nsiso_registry,
     name: *const c_char,
     kind: nsiso_kinds,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_registry_remove";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promises about registry and name.
         let (registry, name) = unsafe { named(step, registry, name) }?;
         registry.remove(name, one_kind(step, kind)?).map(|()| 0)
@@ -178,19 +188,22 @@ pub unsafe extern "C" fn nsiso_registry_remove(
 /// Finds all that are kept in a registry, by kind and name. What is stale is removed.
 ///
 /// registry: where.
+/// flags: 0.
 /// ret_entries: what there is, to be freed with nsiso_registry_entries_free; written on success.
 /// reterr: see the top of this file.
 ///
-/// Returns 0, or: -EACCES, -EROFS and others of open(2), of the registry's own directories; -EINVAL a NULL;
-/// -EMFILE. MT-Safe, as nsiso_registry_add.
+/// Returns 0, or: -EACCES, -EROFS and others of open(2), of the registry's own directories; -EINVAL a NULL
+/// or an unknown flag; -EMFILE. MT-Safe, as nsiso_registry_add.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_registry_list(
     registry: *const nsiso_registry,
+    flags: u32,
     ret_entries: *mut *mut nsiso_registry_entries,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_registry_list";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promise about registry.
         let registry = unsafe { borrow(step, "registry", registry) }?;
         let make = || registry.registry.list().map(nsiso_registry_entries);

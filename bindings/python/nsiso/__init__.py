@@ -13,9 +13,10 @@ And a function, in a process of its own, whose result or exception comes back:
     >>> nsiso.call(os.getpid, spec=box)
     1
 
-:class:`Popen` is a ``subprocess.Popen`` with a spec; ``run`` and ``check_output`` are theirs as well.
-``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``plan``
-and ``probe`` for the shell.
+:class:`Popen` is a ``subprocess.Popen`` with a spec; ``run`` and ``check_output`` are theirs as well, and
+under asyncio ``create_subprocess_exec`` and ``create_subprocess_shell``.
+``Spec.plan()`` tells in which steps it is done, without doing it. ``python -m nsiso`` has ``run``, ``enter``,
+``hold``, ``plan`` and ``probe`` for the shell.
 
 A :class:`Namespace` is held, asked, and visited by a thread; a spec joins it:
 
@@ -40,6 +41,9 @@ A failure raises :class:`Error`, an :class:`OSError` that knows the step, the ob
 remedy; ``except PermissionError`` and its like work as usual.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ._call import NoResult, call
 from ._calls import clone, setns, unshare
 from ._cancel import Cancel
@@ -57,11 +61,15 @@ from ._registry import Registry, RegistryEntry
 from ._run import check_output, run
 from ._spec import Spec
 
+if TYPE_CHECKING:
+    from ._async import AsyncProcess, create_subprocess_exec, create_subprocess_shell
+
 __version__ = VERSION
 
 __all__ = [
     "NS",
     "Answer",
+    "AsyncProcess",
     "Cancel",
     "Error",
     "FeatureInfo",
@@ -84,6 +92,8 @@ __all__ = [
     "call",
     "check_output",
     "clone",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
     "enter",
     "features",
     "hold",
@@ -95,3 +105,10 @@ __all__ = [
     "setns",
     "unshare",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What asyncio is needed for, which takes longer to import than all the rest."""
+    if name not in {"AsyncProcess", "create_subprocess_exec", "create_subprocess_shell"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("._async", __name__), name)

@@ -1,34 +1,35 @@
-"""What the shell can ask: run a command in namespaces, tell the plan of it, probe what is allowed here."""
+"""What the shell can ask: run a command in namespaces, enter or hold some, tell a plan, probe."""
 
 import argparse
 import contextlib
-import errno
-import itertools
 import json
 import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn, Optional
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
 
-from ._errors import Error, one_line
-from ._kind import text
-from ._popen import Popen
+from . import _cli_held as of_held
+from ._errors import Error
+from ._kind import kinds_of, text
 from ._probe import Answer, features, probe
+from ._registry import Registry
+from ._shell import SET_UP_FAILED, SIGNALLED, Format, Parser, add_verb, refused, run, table
 from ._spec import Spec
 
-# As env(1), nohup(1) and timeout(1) have them.
-SET_UP_FAILED = 125
-NOT_EXECUTABLE = 126
-NOT_FOUND = 127
-SIGNALLED = 128
-
-_ABOUT = "Linux namespaces: run a command in them, tell in which steps, probe what is allowed here."
+_ABOUT = """Linux namespaces: run a command in new ones, enter those that are there, hold some without a
+process, tell in which steps, probe what is allowed here."""
 _USAGE = "[option ...] -- COMMAND [ARGUMENT ...]"
+_ENTER = "nsiso enter [option ...] TARGET ... [-- COMMAND [ARGUMENT ...]]"
+_HOLD = """nsiso hold [option ...] [-- COMMAND [ARGUMENT ...]]
+       nsiso hold [option ...] --name NAME
+       nsiso hold --list | --remove NAME"""
 _EXAMPLES = """examples:
   nsiso run --unshare user,pid,mnt --map-root --proc -- ps aux
-  nsiso run --join 1234:net,uts -- ip address
+  nsiso enter 1234 --kinds net,uts -- ip address
+  nsiso hold --unshare user,net --map-root --name blue
+  nsiso enter blue -- ip address
   nsiso plan --unshare user,uts --map-root --hostname box -- hostname
   nsiso probe --json
 """
@@ -57,87 +58,87 @@ example:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends with a status that tells a wrong option from what a command says."""
-
-    status = 2
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong."""
-        self.print_usage(sys.stderr)
-        self.exit(self.status, f"{self.prog}: {message}\n")
-
-
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Do what the arguments say and return the exit status."""
-    parser = _Parser(prog="nsiso", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_Format)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{run,plan,probe}")
-    run = _verb(verbs, "run", f"nsiso run {_USAGE}", "run a command in namespaces", _RUN)
-    run.status = SET_UP_FAILED
-    plan = _verb(
-        verbs,
-        "plan",
-        f"nsiso plan [--json] {_USAGE}",
-        "tell in which steps a command would be started",
-        _PLAN,
-    )
+    parser = Parser(prog="nsiso", description=_ABOUT, epilog=_EXAMPLES, formatter_class=Format)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{run,enter,hold,plan,probe}")
+    add_verb(verbs, "run", f"nsiso run {_USAGE}", "run a command in namespaces", _RUN)
+    add_verb(verbs, "enter", _ENTER, "run a command in namespaces that are there", of_held.ENTER)
+    add_verb(verbs, "hold", _HOLD, "make namespaces without a process in them", of_held.HOLD)
+    about = "tell in which steps a command would be started"
+    add_verb(verbs, "plan", f"nsiso plan [--json] {_USAGE}", about, _PLAN)
     about = "tell what can be had here, and why not the rest"
-    asks = _verb(verbs, "probe", "nsiso probe [--json]", about, _PROBE)
-    for verb in (run, plan):
-        _add_spec(verb)
-        verb.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    for verb in (plan, asks):
-        verb.add_argument("--json", action="store_true", help="as data")
-    known, unknown = parser.parse_known_args(argv)
+    add_verb(verbs, "probe", "nsiso probe [--json]", about, _PROBE)
+    _add_options(verbs.choices)
+    words = list(sys.argv[1:] if argv is None else argv)
+    behind: list[str] = []
+    if words[:1] in (["enter"], ["hold"]) and "--" in words:
+        dashes = words.index("--")
+        words, behind = words[:dashes], words[dashes + 1 :]
+    known, unknown = parser.parse_known_args(words)
     given = vars(known)
     name = given.pop("verb")
-    if unknown:
-        verbs.choices[name].error(f"unrecognized arguments: {' '.join(unknown)}")
+    verb = verbs.choices[name]
+    targets = [word for word in unknown if name == "enter" and not word.startswith("-")]
+    if len(unknown) > len(targets):
+        verb.error(f"unrecognized arguments: {' '.join(word for word in unknown if word not in targets)}")
     try:
         if name == "probe":
             return _probe(given["json"])
-        return _run(run, given) if name == "run" else _plan(plan, given)
+        if name == "enter":
+            return _enter(verb, given, targets, behind)
+        if name == "hold":
+            return _hold(verb, given, behind)
+        return _run(verb, given) if name == "run" else _plan(verb, given)
     except BrokenPipeError:
         # Whoever read this has seen enough; nothing more is to be written at the end either.
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return SIGNALLED + signal.SIGPIPE
     except Error as error:
-        return _refused(error)
+        return refused(error)
 
 
-def _run(parser: _Parser, given: dict[str, Any]) -> int:
+def _run(parser: Parser, given: dict[str, Any]) -> int:
     command = _command(given)
     if not command:
         parser.error("there is no command")
-    # As a shell would: the command gets the descriptors that were meant for it.
-    spec = _spec(parser, given)
-    if "terminal" not in given and _wants_a_terminal(spec):
-        spec = spec.replace(terminal="own")
-    # A terminal of its own takes all three places, but for what is redirected on purpose.
-    keeps_stderr = sys.stderr is not None and not sys.stderr.isatty()
-    child: Popen[bytes] = Popen(command, spec=spec, close_fds=False, stderr=2 if keeps_stderr else None)
-    # The terminal sends these to the command as well, which decides what they mean.
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: child.send_signal(number))
-    try:
-        status = child.wait() if child.terminal is None else child.relay()
-    except Error:
-        # As pid 1 it would outlive its terminal.
-        child.kill()
-        raise
-    return status if status >= 0 else SIGNALLED - status
+    return run(_spec(parser, given), command, given)
 
 
-def _wants_a_terminal(spec: Spec) -> bool:
-    """In namespaces of its own between terminals, unless its session is arranged in another way."""
-    arranged = spec.new_session or spec.process_group is not None or spec.controlling_terminal is not None
-    return bool(spec.unshare or spec.join) and not arranged and os.isatty(0) and os.isatty(1)
+def _enter(parser: Parser, given: dict[str, Any], targets: list[str], command: list[str]) -> int:
+    if not targets:
+        parser.error("there is no target")
+    with _complaints(parser):
+        spec = of_held.spec_inside(given, targets)
+    return run(spec, command or [os.environ.get("SHELL") or "/bin/sh"], given)
 
 
-def _plan(parser: _Parser, given: dict[str, Any]) -> int:
+def _hold(parser: Parser, given: dict[str, Any], command: list[str]) -> int:
+    as_data, directory = given.pop("json"), given.pop("registry", None)
+    name, gone, lists = given.pop("name", None), given.pop("remove", None), given.pop("list", False)
+    with _complaints(parser):
+        kinds = kinds_of("kinds", given.pop("kinds", ""))
+    if (lists or gone is not None) and (given or command):
+        parser.error("--list and --remove make nothing, and run no command")
+    if command and name is not None:
+        parser.error("a name is kept without a command")
+    if kinds and gone is None:
+        parser.error("--kinds goes with --remove")
+    if directory is not None and not lists and name is gone is None:
+        parser.error("--registry goes with --name, --list and --remove")
+    if lists:
+        of_held.tell_entries(Registry(directory).list(), as_data)
+    elif gone is not None:
+        of_held.let_go(gone, kinds, directory)
+    elif name is not None:
+        of_held.tell_entries(of_held.keep(_spec(parser, given), name, directory), as_data)
+    else:
+        return of_held.hold_meanwhile(_spec(parser, given), command, as_data)
+    return 0
+
+
+def _plan(parser: Parser, given: dict[str, Any]) -> int:
     as_data = given.pop("json")
     command = _command(given) or ["true"]
     plan = _spec(parser, given).plan(command)
@@ -155,7 +156,7 @@ def _probe(as_data: bool) -> int:
         print(json.dumps(rows, indent=2), flush=True)
     else:
         kind_rows = [("KIND", *_HEADS), *map(_row, kinds)]
-        print(_table([*kind_rows, (), ("FEATURE", *_HEADS), *map(_row, others)]), flush=True)
+        print(table([*kind_rows, (), ("FEATURE", *_HEADS), *map(_row, others)]), flush=True)
     return 0
 
 
@@ -174,28 +175,21 @@ def _row(answer: Answer) -> tuple[str, ...]:
     return answer.name, "no", f"{answer.cause} ({where})", answer.remedy or ""
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    """Lay columns out as wide as they must be, the last one as it is."""
-    widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines)
-
-
-def _refused(error: Error) -> int:
-    print(f"nsiso: {one_line(error)}", file=sys.stderr)
-    if error.step != "exec":
-        return SET_UP_FAILED
-    return NOT_FOUND if error.errno in (errno.ENOENT, errno.ENOTDIR) else NOT_EXECUTABLE
-
-
 def _command(given: dict[str, Any]) -> list[str]:
     words: list[str] = given.pop("command")
     return words[1:] if words[:1] == ["--"] else words
 
 
-def _spec(parser: _Parser, given: dict[str, Any]) -> Spec:
-    try:
+def _spec(parser: Parser, given: dict[str, Any]) -> Spec:
+    with _complaints(parser):
         return Spec(**given)
+
+
+@contextlib.contextmanager
+def _complaints(parser: Parser) -> Iterator[None]:
+    """What makes no sense is told as a wrong option is."""
+    try:
+        yield
     except (TypeError, ValueError) as error:
         parser.error(str(error))
 
@@ -240,6 +234,10 @@ def _quota(word: str) -> tuple[int, int]:
 def _like(word: str) -> tuple[int, str]:
     pid, words = word.split(":")
     return int(pid), words
+
+
+def _like_target(word: str) -> tuple[Optional[int], str]:
+    return _like(word) if ":" in word else (None, word)
 
 
 def _octal(word: str) -> int:
@@ -307,21 +305,33 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class _Format(argparse.RawDescriptionHelpFormatter):
-    """Wide enough for the options and what they mean."""
+def _add_options(verbs: dict[str, Parser]) -> None:
+    for name in ("run", "enter", "hold"):
+        verbs[name].status = SET_UP_FAILED
+    for name in ("run", "plan"):
+        _add_spec(verbs[name], OPTIONS)
+    likeness = {
+        "metavar": "[PID:]WORDS",
+        "type": _like_target,
+        "help": f"{OPTIONS['like']['help']}; else the first target's",
+    }
+    _add_spec(verbs["enter"], {**OPTIONS, "like": {**OPTIONS["like"], **likeness}})
+    _add_spec(verbs["hold"], {key: how for key, how in OPTIONS.items() if key not in of_held.OF_A_PROCESS})
+    for name in ("run", "plan"):
+        verbs[name].add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    for name, what in (("enter", "of a process or name"), ("hold", "of a name to remove")):
+        kinds = {"metavar": "KINDS", "help": f"not all namespaces {what}, but these"}
+        where = {"metavar": "DIRECTORY", "help": "where names are; else /run/nsiso or $XDG_RUNTIME_DIR/nsiso"}
+        _add_spec(verbs[name], {"kinds": kinds, "registry": where})
+    one = verbs["hold"].add_mutually_exclusive_group()
+    _add_spec(one, {"name": {"metavar": "NAME", "help": "keep them under this name, until it is removed"}})
+    _add_spec(one, {"list": {**_SWITCH, "help": "tell what is kept, under which names"}})
+    _add_spec(one, {"remove": {"metavar": "NAME", "help": "end what --name began"}})
+    for name in ("plan", "probe", "hold"):
+        verbs[name].add_argument("--json", action="store_true", help="as data")
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=36, width=100)
 
-
-def _verb(verbs: Any, name: str, usage: str, about: str, more: str) -> _Parser:
-    verb: _Parser = verbs.add_parser(
-        name, help=about, description=about, usage=usage, epilog=more, formatter_class=_Format
-    )
-    return verb
-
-
-def _add_spec(parser: _Parser) -> None:
-    for option, how in OPTIONS.items():
+def _add_spec(parser: Any, options: dict[str, dict[str, Any]]) -> None:
+    for option, how in options.items():
         flag = option.replace("_", "-") if option != "loopback" else "no-loopback"
         parser.add_argument(f"--{flag}", dest=option, default=argparse.SUPPRESS, **how)

@@ -100,6 +100,12 @@ _CLASSES: dict[Optional[int], type[Error]] = {
 }
 
 
+def refusal(errno: int, step: str, object: str, cause: str, remedy: str) -> Error:
+    """An error with its story, as the core tells one."""
+    message = f"{step} ({object}): {_errno.errorcode[errno]}, because {cause}: {remedy}"
+    return Error(errno, message, step, object, cause, remedy)
+
+
 def one_line(error: Error) -> str:
     """Tell the whole story of any error of ours in one line."""
     if error.filename is None:

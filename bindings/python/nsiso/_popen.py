@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Literal, Optional, Union, overloa
 from . import _nsiso
 from ._cancel import Cancel
 from ._command import order, words_of
-from ._errors import Error
+from ._errors import Error, refusal
 from ._inspect import Link, links
 from ._kind import kinds_of
 from ._spec import Spec
@@ -169,10 +169,8 @@ class Popen(subprocess.Popen[AnyStr]):
         read = {} if self.poll() is not None else links(self.pid)
         # While it runs its number is nobody else's.
         if self.poll() is not None:
-            words = ("links", f"process {self.pid}", "the process has ended", "read them while it runs")
-            raise Error(
-                errno.ESRCH, f"{words[0]} ({words[1]}): ESRCH, because {words[2]}: {words[3]}", *words
-            )
+            story = ("links", f"process {self.pid}", "the process has ended", "read them while it runs")
+            raise refusal(errno.ESRCH, *story)
         return read
 
     def open_namespace(self, kind: "KindsLike") -> int:

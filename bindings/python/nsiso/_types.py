@@ -118,17 +118,12 @@ class SpecOptions(TypedDict, total=False):
     like: Optional[tuple[int, str]]
 
 
-class ProcessOptions(SpecOptions, total=False):
-    """The keyword arguments of :class:`nsiso.Popen`, without those that decide between text and bytes."""
+class StartOptions(SpecOptions, total=False):
+    """The keyword arguments of :class:`nsiso.Popen` that every way to start a command has."""
 
-    bufsize: int
     executable: Optional[Path]
-    stdin: File
-    stdout: File
-    stderr: File
     preexec_fn: Optional[Callable[[], Any]]
     close_fds: bool
-    shell: bool
     env: Union[Mapping[str, Path], Mapping[bytes, Path], None]
     restore_signals: bool
     start_new_session: bool
@@ -140,6 +135,16 @@ class ProcessOptions(SpecOptions, total=False):
     spec: Optional["Spec"]
     kill_on_drop: bool
     cancel: Optional["Cancel"]
+
+
+class ProcessOptions(StartOptions, total=False):
+    """The keyword arguments of :class:`nsiso.Popen`, without those that decide between text and bytes."""
+
+    bufsize: int
+    stdin: File
+    stdout: File
+    stderr: File
+    shell: bool
 
 
 class RunOptions(ProcessOptions, total=False):

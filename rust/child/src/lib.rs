@@ -19,6 +19,7 @@ mod run;
 mod signals;
 pub mod stub;
 
+pub use process::OWN_FRAME;
 pub use program::{Argv, Op, Program, ThreadState};
 pub use report::{Outcome, Report};
 pub use run::run;

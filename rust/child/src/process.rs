@@ -8,13 +8,19 @@
 
 use crate::call::{act, call, exit, Step};
 use crate::linux::{self, PollFd};
-use crate::program::{Program, ThreadState};
+use crate::program::{Op, Program, ThreadState};
 use crate::report::{Report, RUNNING, SAYS_SUCCEEDED, SAYS_WAITING, WAITING};
 use crate::run::run_from;
 use crate::stub;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
+
+/// In place of a stack: this process's own memory and stack will do, for it is alone in there and ends.
+pub const OWN_FRAME: usize = 1;
+/// 16 KiB, in pieces as large as the alignment of a stack.
+const STACK: usize = 1024;
 
 /// How far a process is in a program.
 #[derive(Clone, Copy)]
@@ -33,13 +39,15 @@ impl Place<'_> {
     }
 }
 
-/// [`crate::Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
+/// [`Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
 pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
     let flags = flags as usize | (linux::CLONE_PARENT | linux::CLONE_PARENT_SETTID) as usize;
     // By the kernel, before the successor runs: it may wait for the parent, who must know by then which it is.
     let successor = place.report.successor.as_ptr();
-    let answer = if stack == 0 {
+    let answer = if stack == OWN_FRAME && !makes_time(place) {
+        lend_memory(flags, successor, &next)
+    } else if stack <= OWN_FRAME {
         fork_thread(flags, successor, &place.program.thread)?
     } else {
         let Some(state) = next.state() else { return Err(linux::EINVAL) };
@@ -53,16 +61,52 @@ pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     };
     match answer {
         0 => {
-            let notice = place.program.notice;
-            if notice >= 0 {
-                // Now the parent can look for the number that the kernel has noted.
-                act(linux::SYS_write, [notice as usize, [SAYS_SUCCEEDED].as_ptr() as usize, 1, 0, 0])?;
-            }
+            say_succeeded(&next)?;
             run_from(&next)
         }
         1.. => exit(0),
         errno => Err((-errno) as i32),
     }
+}
+
+/// Now the parent can look for the number that the kernel has noted.
+fn say_succeeded(place: &Place<'_>) -> Step {
+    let notice = place.program.notice;
+    if notice < 0 {
+        return Ok(());
+    }
+    act(linux::SYS_write, [notice as usize, [SAYS_SUCCEEDED].as_ptr() as usize, 1, 0, 0])
+}
+
+/// Before Linux 6.2 only who has a memory of its own enters a time namespace that was made here.
+fn makes_time(place: &Place<'_>) -> bool {
+    let makes = |op: &Op<'_>| matches!(op, Op::Unshare { flags } if flags & linux::CLONE_NEWTIME as u32 != 0);
+    place.program.ops.iter().take(place.first).any(makes)
+}
+
+/// clone(2) of a process that gets this one's memory, which nobody else has; it comes back only where it fails.
+fn lend_memory(flags: usize, successor: *mut i32, next: &Place<'_>) -> isize {
+    let mut stack = [const { MaybeUninit::<u128>::uninit() }; STACK];
+    let top = stack.as_mut_ptr_range().end.cast::<c_void>();
+    let (none, no_tls) = (ptr::null_mut::<c_int>(), ptr::null_mut::<c_void>());
+    let arg = ptr::from_ref(next).cast_mut().cast::<c_void>();
+    let flags = flags | linux::CLONE_VM as usize;
+    // SAFETY: a stack in this frame, which this process leaves as it is when it ends here.
+    let answer = unsafe { stub::clone(flags, top, successor, none, no_tls, succeed_aloud, arg) };
+    if answer > 0 {
+        exit(0);
+    }
+    answer
+}
+
+unsafe extern "C" fn succeed_aloud(arg: *mut c_void) -> c_int {
+    // SAFETY: `lend_memory` passes a place in memory that stays.
+    let next = unsafe { &*arg.cast::<Place<'_>>() };
+    if let Err(errno) = say_succeeded(next) {
+        next.report.fail(errno);
+        return errno;
+    }
+    run_from(next)
 }
 
 /// clone(2) of a process with a memory of its own; in the child libc's thread is set up, if there is one.

@@ -75,18 +75,20 @@ impl Snapshot {
 
     pub(super) fn made_of(scan: Scan, survey: &Survey) -> Snapshot {
         let Scan { table, mut processes, lineages, mut holds, mut points, mut gaps, own, .. } = scan;
-        let order = order(&table.rows, &processes, &holds, &own);
-        let mut places = vec![NONE; table.rows.len()];
+        let found = table.into_rows();
+        let order = order(&found, &processes, &holds, &own);
+        let mut places = vec![NONE; found.len()];
         for (place, row) in order.iter().enumerate() {
             places[*row as usize] = place as u32;
         }
         let place = |row: u32| places.get(row as usize).copied().unwrap_or(NONE);
         let moved = |row: &u32| {
-            let row = &table.rows[*row as usize];
+            let row = &found[*row as usize];
             let (first, last) = (row.first.with_rows(place), row.last.with_rows(place));
             table::Row { owner: place(row.owner), parent: place(row.parent), first, last, ..row.clone() }
         };
         let rows: Vec<table::Row> = order.iter().map(moved).collect();
+        drop(found);
         for process in &mut processes {
             process.places = process.places.map(place);
         }

@@ -1,6 +1,7 @@
 //! What a survey could not read, and why.
 #![forbid(unsafe_code)]
 
+use crate::errno::errno_name;
 use crate::error::Cause;
 use crate::sys::Errno;
 use std::fmt;
@@ -32,7 +33,7 @@ impl fmt::Display for Incomplete {
             write!(f, " of {} {process} ({}{more})", self.pids.len(), shown.join(", "))?;
         }
         if self.errno != 0 {
-            write!(f, ": {}", crate::errno_name(self.errno))?;
+            write!(f, ": {}", errno_name(self.errno))?;
         }
         write!(f, ", because {}: {}", self.cause, self.cause.remedy())
     }

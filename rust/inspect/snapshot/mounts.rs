@@ -6,7 +6,6 @@ use super::scan::Scan;
 use super::way::{Point, Way};
 use super::{Depth, Survey};
 use crate::caller::unescaped;
-use crate::error::Cause;
 use crate::kind::Kind;
 use crate::sys::directory::Directory;
 use crate::sys::{fd, nsfs, Errno};
@@ -58,33 +57,6 @@ impl Scan {
         self.holds.push((row, way));
         Ok(())
     }
-
-    /// Every mount namespace that the kernel has: for root of the whole machine, since Linux 6.12.
-    pub fn listed(&mut self) -> Result<(), Errno> {
-        let next = |from: &OwnedFd, back: bool| nsfs::mnt_beside(from.as_fd(), back);
-        for back in [false, true] {
-            let mut at = self.proc.file(c"thread-self/ns/mnt")?;
-            loop {
-                at = match next(&at, back) {
-                    Ok(other) => other,
-                    Err(Errno(libc::ENOENT | libc::ENOTTY)) => break,
-                    Err(errno) => {
-                        let cause =
-                            if errno.0 == libc::EPERM { Cause::NotMachineRoot } else { Cause::Unknown };
-                        self.gaps.of_machine("mount namespaces without processes", 0, errno, cause);
-                        return Ok(());
-                    }
-                };
-                let (_, inode) = nsfs::identity(at.as_fd())?;
-                self.table.enter_opened(Kind::Mnt, inode, Way::Listed, duplicate(&at)?);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn duplicate(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
-    fd.try_clone().map_err(Errno::from)
 }
 
 /// What is at a place, if that is a namespace; anything else is not opened.

@@ -130,6 +130,11 @@ impl Table {
         self.ask(row, namespace, &mut Vec::new());
     }
 
+    /// The rows alone: what finds them is as large.
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+
     fn ask(&mut self, row: u32, namespace: &OwnedFd, to_ask: &mut Vec<(u32, OwnedFd)>) {
         let Some(kind) = self.rows.get(row as usize).map(|known| known.kind) else { return };
         let id = nsfs::id(namespace.as_fd()).unwrap_or(0);

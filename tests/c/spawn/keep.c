@@ -72,7 +72,7 @@ static void all_kinds_are_kept_at_paths(void)
     nsiso_spec_free(joining);
     for (size_t i = 0; (kind = nsiso_kind_at(i)) != 0; i++) {
         snprintf(path, sizeof path, "/run/%s", nsiso_kind_name(kind));
-        int opened = nsiso_ns_open(path, NULL);
+        int opened = nsiso_ns_open(path, 0, NULL);
         CHECK(opened > 2 && of_fd(opened) == inodes[i] && close(opened) == 0);
         ok(nsiso_ns_release(path, 0, &error));
         CHECK(access(path, F_OK) == -1);
@@ -91,13 +91,13 @@ static void kept_in(const nsiso_registry *registry, nsiso_kinds by_process)
     for (size_t i = 0; (kind = nsiso_kind_at(i)) != 0; i++) {
         int fd = nsiso_namespaces_fd(set, kind);
         inodes[i] = of_fd(fd);
-        ok(nsiso_registry_add(registry, "n\xffme", fd, &error));
-        refused(EEXIST, "add", nsiso_registry_add(registry, "n\xffme", fd, &error));
+        ok(nsiso_registry_add(registry, "n\xffme", fd, 0, &error));
+        refused(EEXIST, "add", nsiso_registry_add(registry, "n\xffme", fd, 0, &error));
     }
     pid_t init = nsiso_namespaces_init(set);
     nsiso_namespaces_free(set);
     nsiso_registry_entries *entries = NULL;
-    ok(nsiso_registry_list(registry, &entries, &error));
+    ok(nsiso_registry_list(registry, 0, &entries, &error));
     CHECK(nsiso_registry_entries_count(entries) == 8);
     struct {
         nsiso_registry_entry entry;
@@ -109,12 +109,12 @@ static void kept_in(const nsiso_registry *registry, nsiso_kinds by_process)
         CHECK(room.later[0] == 0 && room.later[1] == 0 && strcmp(room.entry.name, "n\xffme") == 0);
         CHECK(room.entry.kind == kind && room.entry.inode == inodes[i]);
         CHECK((room.entry.holder != 0) == ((kind & by_process) != 0));
-        int fd = nsiso_registry_open(registry, room.entry.name, kind, NULL);
+        int fd = nsiso_registry_open(registry, room.entry.name, kind, 0, NULL);
         CHECK(fd > 2 && fcntl(fd, F_GETFD) == FD_CLOEXEC && of_fd(fd) == inodes[i] && close(fd) == 0);
-        ok(nsiso_registry_remove(registry, room.entry.name, kind, &error));
+        ok(nsiso_registry_remove(registry, room.entry.name, kind, 0, &error));
         CHECK(room.entry.holder == 0 || state(room.entry.holder) == 0);
-        refused(ENOENT, "remove", nsiso_registry_remove(registry, room.entry.name, kind, &error));
-        refused(ENOENT, "open", nsiso_registry_open(registry, room.entry.name, kind, &error));
+        refused(ENOENT, "remove", nsiso_registry_remove(registry, room.entry.name, kind, 0, &error));
+        refused(ENOENT, "open", nsiso_registry_open(registry, room.entry.name, kind, 0, &error));
     }
     const nsiso_registry_entry last = room.entry;
     const char *step = "nsiso_registry_entries_get";
@@ -123,7 +123,7 @@ static void kept_in(const nsiso_registry *registry, nsiso_kinds by_process)
     refused(EINVAL, step, nsiso_registry_entries_get(entries, 0, &room.entry, sizeof room.entry - 1, &error));
     CHECK(memcmp(&last, &room.entry, sizeof last) == 0);
     CHECK(nsiso_registry_entries_free(entries) == NULL);
-    ok(nsiso_registry_list(registry, &entries, &error));
+    ok(nsiso_registry_list(registry, 0, &entries, &error));
     CHECK(nsiso_registry_entries_count(entries) == 0);
     nsiso_registry_entries_free(entries);
     check_let_go(init);
@@ -139,15 +139,15 @@ static void a_registry_keeps_by_mounts(void)
     kept_in(registry, 0);
     kept_in(registry, 0);
     /* What holds a mount namespace must not be mounted in it. */
-    int own = nsiso_ns_of_pid(0, NSISO_NEWNS, NULL);
-    ok(nsiso_registry_add(registry, "own", own, &error));
+    int own = nsiso_ns_of_pid(0, NSISO_NEWNS, 0, NULL);
+    ok(nsiso_registry_add(registry, "own", own, 0, &error));
     nsiso_registry_entries *entries = NULL;
     nsiso_registry_entry entry;
-    ok(nsiso_registry_list(registry, &entries, &error));
+    ok(nsiso_registry_list(registry, 0, &entries, &error));
     ok(nsiso_registry_entries_get(entries, 0, &entry, sizeof entry, &error));
     CHECK(entry.holder > 0 && entry.inode == of_fd(own) && close(own) == 0);
     nsiso_registry_entries_free(entries);
-    ok(nsiso_registry_remove(registry, "own", NSISO_NEWNS, &error));
+    ok(nsiso_registry_remove(registry, "own", NSISO_NEWNS, 0, &error));
     CHECK(nsiso_registry_free(registry) == NULL);
 }
 
@@ -167,7 +167,7 @@ static void an_ordinary_users_registry_keeps_by_processes(void)
     ok(nsiso_registry_new(expected, 0, &registry, &error));
     kept_in(registry, NSISO_KINDS_ALL);
     nsiso_registry_free(registry);
-    int own = nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL);
+    int own = nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL);
     snprintf(expected, sizeof expected, "%s/it", directory);
     refused(EPERM, "persist", nsiso_ns_persist(own, expected, 0, &error));
     CHECK(access(expected, F_OK) == -1 && close(own) == 0 && system(remove) == 0);
@@ -201,24 +201,28 @@ static void what_cannot_be_meant(void)
     ok(nsiso_registry_new("/run/r", 0, &registry, &error));
     const char *const names[] = {"", ".", "..", ".hidden", "a/b"};
     for (size_t i = 0; i < COUNT(names); i++) {
-        refused(EINVAL, "add", nsiso_registry_add(registry, names[i], own, &error));
-        refused(EINVAL, "open", nsiso_registry_open(registry, names[i], NSISO_NEWUTS, &error));
-        refused(EINVAL, "remove", nsiso_registry_remove(registry, names[i], NSISO_NEWUTS, &error));
+        refused(EINVAL, "add", nsiso_registry_add(registry, names[i], own, 0, &error));
+        refused(EINVAL, "open", nsiso_registry_open(registry, names[i], NSISO_NEWUTS, 0, &error));
+        refused(EINVAL, "remove", nsiso_registry_remove(registry, names[i], NSISO_NEWUTS, 0, &error));
     }
-    refused(EINVAL, "nsiso_registry_add", nsiso_registry_add(NULL, "a", own, &error));
-    refused(EINVAL, "nsiso_registry_add", nsiso_registry_add(registry, NULL, own, &error));
-    refused(EBADF, "open", nsiso_registry_add(registry, "a", CLOSED, &error));
-    refused(EINVAL, "open", nsiso_registry_add(registry, "a", null, &error));
+    refused(EINVAL, "nsiso_registry_add", nsiso_registry_add(NULL, "a", own, 0, &error));
+    refused(EINVAL, "nsiso_registry_add", nsiso_registry_add(registry, NULL, own, 0, &error));
+    refused(EBADF, "open", nsiso_registry_add(registry, "a", CLOSED, 0, &error));
+    refused(EINVAL, "open", nsiso_registry_add(registry, "a", null, 0, &error));
     const nsiso_kinds kinds[] = {0, 1, NSISO_NEWUTS | NSISO_NEWNET};
     for (size_t i = 0; i < COUNT(kinds); i++) {
-        refused(EINVAL, "nsiso_registry_open", nsiso_registry_open(registry, "a", kinds[i], &error));
-        refused(EINVAL, "nsiso_registry_remove", nsiso_registry_remove(registry, "a", kinds[i], &error));
+        refused(EINVAL, "nsiso_registry_open", nsiso_registry_open(registry, "a", kinds[i], 0, &error));
+        refused(EINVAL, "nsiso_registry_remove", nsiso_registry_remove(registry, "a", kinds[i], 0, &error));
     }
-    refused(EINVAL, "nsiso_registry_open", nsiso_registry_open(NULL, "a", NSISO_NEWUTS, &error));
-    refused(EINVAL, "nsiso_registry_remove", nsiso_registry_remove(registry, NULL, NSISO_NEWUTS, &error));
+    refused(EINVAL, "nsiso_registry_open", nsiso_registry_open(NULL, "a", NSISO_NEWUTS, 0, &error));
+    refused(EINVAL, "nsiso_registry_remove", nsiso_registry_remove(registry, NULL, NSISO_NEWUTS, 0, &error));
     nsiso_registry_entries *const none = (nsiso_registry_entries *)TRUE, *entries = none;
-    refused(EINVAL, "nsiso_registry_list", nsiso_registry_list(NULL, &entries, &error));
-    refused(EINVAL, "nsiso_registry_list", nsiso_registry_list(registry, NULL, &error));
+    refused(EINVAL, "nsiso_registry_list", nsiso_registry_list(NULL, 0, &entries, &error));
+    refused(EINVAL, "nsiso_registry_list", nsiso_registry_list(registry, 0, NULL, &error));
+    refused(EINVAL, "nsiso_registry_add", nsiso_registry_add(registry, "a", own, 1, &error));
+    refused(EINVAL, "nsiso_registry_open", nsiso_registry_open(registry, "a", NSISO_NEWUTS, 1, &error));
+    refused(EINVAL, "nsiso_registry_remove", nsiso_registry_remove(registry, "a", NSISO_NEWUTS, 1, &error));
+    refused(EINVAL, "nsiso_registry_list", nsiso_registry_list(registry, 1, &entries, &error));
     CHECK(entries == none && nsiso_registry_directory(NULL) == NULL && nsiso_registry_entries_count(NULL) == 0);
     nsiso_registry_entry entry;
     refused(EINVAL, "nsiso_registry_entries_get", nsiso_registry_entries_get(NULL, 0, &entry, sizeof entry, &error));

@@ -123,11 +123,11 @@ static void every_way_leads_to_the_same_namespace(void)
         char path[64];
         snprintf(path, sizeof path, "/proc/%s/ns/%s", name_of(process), nsiso_kind_name(kind));
         const int ways[] = {
-            opened(nsiso_ns_of_pid(nsiso_process_pid(process), kind, NULL)),
-            opened(nsiso_ns_of_pidfd(nsiso_process_pidfd(process), kind, NULL)),
-            opened(nsiso_ns_open(path, NULL)),
+            opened(nsiso_ns_of_pid(nsiso_process_pid(process), kind, 0, NULL)),
+            opened(nsiso_ns_of_pidfd(nsiso_process_pidfd(process), kind, 0, NULL)),
+            opened(nsiso_ns_open(path, 0, NULL)),
         };
-        int own = opened(nsiso_ns_of_pid(0, kind, NULL));
+        int own = opened(nsiso_ns_of_pid(0, kind, 0, NULL));
         CHECK(same(of_fd(own), here(kind)));
         for (size_t way = 0; way < COUNT(ways); way++) {
             CHECK(same(of_fd(ways[way]), link_of(name_of(process), kind)));
@@ -144,9 +144,9 @@ static void every_way_leads_to_the_same_namespace(void)
 static void info_owner_parent_and_level_are_true(void)
 {
     nsiso_process *process = sleeper(NSISO_NEWUSER | NSISO_NEWUTS);
-    int user = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWUSER, NULL));
-    int uts = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWUTS, NULL));
-    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUSER, NULL));
+    int user = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWUSER, 0, NULL));
+    int uts = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWUTS, 0, NULL));
+    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUSER, 0, NULL));
 
     struct {
         nsiso_ns_info info;
@@ -164,17 +164,17 @@ static void info_owner_parent_and_level_are_true(void)
     CHECK(again.kind == NSISO_NEWUSER && again.owner_uid == geteuid());
     CHECK(again.id != room.info.id || again.id == 0);
 
-    int owner = opened(nsiso_ns_owner(uts, NULL)), parent = opened(nsiso_ns_parent(user, NULL));
+    int owner = opened(nsiso_ns_owner(uts, 0, NULL)), parent = opened(nsiso_ns_parent(user, 0, NULL));
     CHECK(nsiso_ns_equal(owner, user, NULL) == 1 && nsiso_ns_equal(parent, own, NULL) == 1);
     uint32_t level = 7;
-    ok(nsiso_ns_level(user, &level, &error));
+    ok(nsiso_ns_level(user, &level, 0, &error));
     CHECK(level == 1);
-    ok(nsiso_ns_level(own, &level, &error));
+    ok(nsiso_ns_level(own, &level, 0, &error));
     CHECK(level == 0);
-    refused(EINVAL, "ask for the parent", nsiso_ns_parent(uts, &error));
-    refused(EPERM, "ask for the parent", nsiso_ns_parent(own, &error));
-    refused(EPERM, "ask for the owner", nsiso_ns_owner(own, &error));
-    refused(EINVAL, "ask for the parent", nsiso_ns_level(uts, &level, &error));
+    refused(EINVAL, "ask for the parent", nsiso_ns_parent(uts, 0, &error));
+    refused(EPERM, "ask for the parent", nsiso_ns_parent(own, 0, &error));
+    refused(EPERM, "ask for the owner", nsiso_ns_owner(own, 0, &error));
+    refused(EINVAL, "ask for the parent", nsiso_ns_level(uts, &level, 0, &error));
     CHECK(close(user) == 0 && close(uts) == 0 && close(own) == 0 && close(owner) == 0 && close(parent) == 0);
     nsiso_process_free(process);
 }
@@ -183,7 +183,7 @@ static void info_owner_parent_and_level_are_true(void)
 static void an_owner_that_may_not_be_asked(void)
 {
     CHECK(nsiso_unshare(NSISO_NEWUSER) == 0);
-    int uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL));
+    int uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL));
     nsiso_ns_info info;
     ok(nsiso_ns_get_info(uts, &info, sizeof info, 0, &error));
     CHECK(info.owner_uid == (uint32_t)-1 && info.inode == of_fd(uts).st_ino);
@@ -194,14 +194,14 @@ static void a_process_is_found_by_its_number_inside(void)
 {
     nsiso_process *process = sleeper(NSISO_NEWUSER | NSISO_NEWPID);
     pid_t number = nsiso_process_pid(process);
-    int pid = opened(nsiso_ns_of_pid(number, NSISO_NEWPID, NULL));
-    int uts = opened(nsiso_ns_of_pid(number, NSISO_NEWUTS, NULL));
-    CHECK(nsiso_ns_pid_inside(pid, number, NULL) == 1 && nsiso_ns_pid_outside(pid, 1, NULL) == number);
-    refused(ESRCH, "translate a number", nsiso_ns_pid_inside(pid, getpid(), &error));
-    refused(ESRCH, "translate a number", nsiso_ns_pid_outside(pid, 4000000, &error));
-    refused(ESRCH, "translate a number", nsiso_ns_pid_inside(pid, -1, &error));
-    refused(EINVAL, "translate a number", nsiso_ns_pid_inside(uts, number, &error));
-    refused(EINVAL, "translate a number", nsiso_ns_pid_outside(uts, 1, &error));
+    int pid = opened(nsiso_ns_of_pid(number, NSISO_NEWPID, 0, NULL));
+    int uts = opened(nsiso_ns_of_pid(number, NSISO_NEWUTS, 0, NULL));
+    CHECK(nsiso_ns_pid_inside(pid, number, 0, NULL) == 1 && nsiso_ns_pid_outside(pid, 1, 0, NULL) == number);
+    refused(ESRCH, "translate a number", nsiso_ns_pid_inside(pid, getpid(), 0, &error));
+    refused(ESRCH, "translate a number", nsiso_ns_pid_outside(pid, 4000000, 0, &error));
+    refused(ESRCH, "translate a number", nsiso_ns_pid_inside(pid, -1, 0, &error));
+    refused(EINVAL, "translate a number", nsiso_ns_pid_inside(uts, number, 0, &error));
+    refused(EINVAL, "translate a number", nsiso_ns_pid_outside(uts, 1, 0, &error));
     CHECK(close(pid) == 0 && close(uts) == 0);
     nsiso_process_free(process);
 }
@@ -209,23 +209,23 @@ static void a_process_is_found_by_its_number_inside(void)
 static void a_saved_one_is_that_one_or_none(void)
 {
     unsigned char saved[NSISO_NS_SAVED + 1];
-    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL)), fds = count_fds();
+    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL)), fds = count_fds();
     memset(saved, 0x5a, sizeof saved);
-    int bytes = nsiso_ns_save(own, saved, sizeof saved, NULL);
+    int bytes = nsiso_ns_save(own, saved, sizeof saved, 0, NULL);
     if (bytes == -EOPNOTSUPP)
         return; /* before Linux 6.18 */
     CHECK(bytes == NSISO_NS_SAVED && saved[NSISO_NS_SAVED] == 0x5a);
-    CHECK(nsiso_ns_save(own, NULL, 0, NULL) == NSISO_NS_SAVED);
-    refused(ERANGE, "nsiso_ns_save", nsiso_ns_save(own, saved, NSISO_NS_SAVED - 1, &error));
-    refused(EINVAL, "nsiso_ns_save", nsiso_ns_save(own, NULL, NSISO_NS_SAVED, &error));
-    int again = opened(nsiso_ns_restore(saved, NSISO_NS_SAVED, NULL));
+    CHECK(nsiso_ns_save(own, NULL, 0, 0, NULL) == NSISO_NS_SAVED);
+    refused(ERANGE, "nsiso_ns_save", nsiso_ns_save(own, saved, NSISO_NS_SAVED - 1, 0, &error));
+    refused(EINVAL, "nsiso_ns_save", nsiso_ns_save(own, NULL, NSISO_NS_SAVED, 0, &error));
+    int again = opened(nsiso_ns_restore(saved, NSISO_NS_SAVED, 0, NULL));
     CHECK(nsiso_ns_equal(own, again, NULL) == 1 && close(again) == 0);
-    refused(EINVAL, "restore", nsiso_ns_restore(saved, NSISO_NS_SAVED - 1, &error));
-    refused(EINVAL, "restore", nsiso_ns_restore(NULL, 0, &error));
-    refused(EINVAL, "nsiso_ns_restore", nsiso_ns_restore(NULL, NSISO_NS_SAVED, &error));
-    refused(EINVAL, "nsiso_ns_restore", nsiso_ns_restore(saved, (size_t)-1, &error));
+    refused(EINVAL, "restore", nsiso_ns_restore(saved, NSISO_NS_SAVED - 1, 0, &error));
+    refused(EINVAL, "restore", nsiso_ns_restore(NULL, 0, 0, &error));
+    refused(EINVAL, "nsiso_ns_restore", nsiso_ns_restore(NULL, NSISO_NS_SAVED, 0, &error));
+    refused(EINVAL, "nsiso_ns_restore", nsiso_ns_restore(saved, (size_t)-1, 0, &error));
     saved[NSISO_NS_SAVED - 1] ^= 1;
-    refused(ESTALE, "restore", nsiso_ns_restore(saved, NSISO_NS_SAVED, &error));
+    refused(ESTALE, "restore", nsiso_ns_restore(saved, NSISO_NS_SAVED, 0, &error));
     CHECK(count_fds() == fds && close(own) == 0);
 }
 
@@ -233,14 +233,14 @@ static void a_socket_is_of_the_namespace_it_was_made_in(void)
 {
     settle();
     nsiso_process *process = sleeper(NSISO_NEWNET);
-    int net = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, NULL));
-    int uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL));
+    int net = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, 0, NULL));
+    int uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL));
     struct stat home = here(NSISO_NEWNET);
-    int made = opened(nsiso_ns_socket(net, AF_INET, SOCK_STREAM, 0, NULL));
-    int its = opened(nsiso_ns_of_socket(made, NULL));
+    int made = opened(nsiso_ns_socket(net, AF_INET, SOCK_STREAM, 0, 0, NULL));
+    int its = opened(nsiso_ns_of_socket(made, 0, NULL));
     CHECK(nsiso_ns_equal(its, net, NULL) == 1);
-    refused(EINVAL, "socket", nsiso_ns_socket(net, AF_INET, 99, 0, &error));
-    refused(EINVAL, "socket", nsiso_ns_socket(uts, AF_INET, SOCK_STREAM, 0, &error));
+    refused(EINVAL, "socket", nsiso_ns_socket(net, AF_INET, 99, 0, 0, &error));
+    refused(EINVAL, "socket", nsiso_ns_socket(uts, AF_INET, SOCK_STREAM, 0, 0, &error));
     CHECK(same(here(NSISO_NEWNET), home));
     CHECK(close(net) == 0 && close(uts) == 0 && close(made) == 0 && close(its) == 0);
     nsiso_process_free(process);
@@ -270,8 +270,8 @@ static void visits_lead_there_and_back(void)
     nsiso_process *process = sleeper(NSISO_NEWUTS | NSISO_NEWIPC | NSISO_NEWNET | NSISO_NEWCGROUP);
     for (size_t i = 0; i < COUNT(VISITED); i++) {
         nsiso_kinds kind = VISITED[i];
-        int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), kind, NULL));
-        int home = opened(nsiso_ns_home(kind, NULL)), fds = count_fds(), result = 0;
+        int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), kind, 0, NULL));
+        int home = opened(nsiso_ns_home(kind, 0, NULL)), fds = count_fds(), result = 0;
         struct stat before = here(kind);
         CHECK(same(of_fd(home), before));
         for (int round = 1; round <= 200; round++) {
@@ -314,8 +314,8 @@ static void a_visit_from_home_allocates_and_opens_nothing(void)
 {
     settle();
     nsiso_process *process = sleeper(NSISO_NEWNET);
-    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, NULL));
-    int home = opened(nsiso_ns_home(NSISO_NEWNET, NULL)), calls = 0, result = 0;
+    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, 0, NULL));
+    int home = opened(nsiso_ns_home(NSISO_NEWNET, 0, NULL)), calls = 0, result = 0;
     size_t before = allocations;
     struct rlimit none = {0, 0}, limit;
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -334,8 +334,8 @@ static void visits_nest(void)
 {
     settle();
     nsiso_process *processes[] = {sleeper(NSISO_NEWNET), sleeper(NSISO_NEWNET)};
-    int first = opened(nsiso_ns_of_pid(nsiso_process_pid(processes[0]), NSISO_NEWNET, NULL));
-    int second = opened(nsiso_ns_of_pid(nsiso_process_pid(processes[1]), NSISO_NEWNET, NULL));
+    int first = opened(nsiso_ns_of_pid(nsiso_process_pid(processes[0]), NSISO_NEWNET, 0, NULL));
+    int second = opened(nsiso_ns_of_pid(nsiso_process_pid(processes[1]), NSISO_NEWNET, 0, NULL));
     struct stat before = here(NSISO_NEWNET);
     struct nested nested = {second, -1, {.kind = NSISO_NEWNET}};
     int result = 0;
@@ -351,7 +351,7 @@ static void mounts_are_visited_on_another_thread(void)
     settle();
     CHECK(chdir("/proc") == 0);
     nsiso_process *process = sleeper(NSISO_NEWNS);
-    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNS, NULL)), fds = count_fds(), result = 0;
+    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNS, 0, NULL)), fds = count_fds(), result = 0;
     struct stat before = here(NSISO_NEWNS);
     struct visitor visitor = {.kind = NSISO_NEWNS};
     ok(nsiso_ns_visit(fd, NSISO_NEWNS, -1, look_around, &visitor, &result, 0, &error));
@@ -367,12 +367,12 @@ static void nobody_goes_where_there_is_no_way_back(void)
 {
     CHECK(nsiso_unshare(NSISO_NEWUSER) == 0);
     nsiso_process *process = sleeper(NSISO_NEWNET);
-    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, NULL)), result = 0;
+    int fd = opened(nsiso_ns_of_pid(nsiso_process_pid(process), NSISO_NEWNET, 0, NULL)), result = 0;
     struct stat before = here(NSISO_NEWNET);
     struct visitor visitor = {.kind = NSISO_NEWNET};
-    refused(EPERM, "visit", nsiso_ns_home(NSISO_NEWNET, &error));
+    refused(EPERM, "visit", nsiso_ns_home(NSISO_NEWNET, 0, &error));
     refused(EPERM, "visit", nsiso_ns_visit(fd, NSISO_NEWNET, -1, look_around, &visitor, &result, 0, &error));
-    refused(EPERM, "visit", nsiso_ns_socket(fd, AF_INET, SOCK_STREAM, 0, &error));
+    refused(EPERM, "visit", nsiso_ns_socket(fd, AF_INET, SOCK_STREAM, 0, 0, &error));
     CHECK(visitor.calls == 0 && result == 0 && same(here(NSISO_NEWNET), before));
     /* It could have gone there. */
     CHECK(nsiso_setns(fd, NSISO_NEWNET) == 0 && close(fd) == 0);
@@ -382,8 +382,9 @@ static void nobody_goes_where_there_is_no_way_back(void)
 static void visits_that_cannot_be_meant(void)
 {
     settle();
-    int net = opened(nsiso_ns_of_pid(0, NSISO_NEWNET, NULL)), uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL));
-    int pid = opened(nsiso_ns_of_pid(0, NSISO_NEWPID, NULL)), home = opened(nsiso_ns_home(NSISO_NEWNET, NULL));
+    int net = opened(nsiso_ns_of_pid(0, NSISO_NEWNET, 0, NULL));
+    int uts = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL));
+    int pid = opened(nsiso_ns_of_pid(0, NSISO_NEWPID, 0, NULL)), home = opened(nsiso_ns_home(NSISO_NEWNET, 0, NULL));
     const struct {
         int errno_, fd;
         nsiso_kinds kind;
@@ -418,9 +419,9 @@ static void visits_that_cannot_be_meant(void)
                 nsiso_ns_visit(cases[i].fd, cases[i].kind, cases[i].home, look_around, &visitor, &result,
                                cases[i].flags, &error));
     refused(EINVAL, "nsiso_ns_visit", nsiso_ns_visit(net, NSISO_NEWNET, home, NULL, &visitor, &result, 0, &error));
-    refused(EINVAL, "nsiso_ns_home", nsiso_ns_home(0, &error));
-    refused(EINVAL, "visit", nsiso_ns_home(NSISO_NEWNS, &error));
-    refused(EINVAL, "visit", nsiso_ns_home(NSISO_NEWUSER, &error));
+    refused(EINVAL, "nsiso_ns_home", nsiso_ns_home(0, 0, &error));
+    refused(EINVAL, "visit", nsiso_ns_home(NSISO_NEWNS, 0, &error));
+    refused(EINVAL, "visit", nsiso_ns_home(NSISO_NEWUSER, 0, &error));
     CHECK(nsiso_ns_visit(net, NSISO_NEWNET, -1, NULL, NULL, NULL, 0, NULL) == -EINVAL);
     CHECK(visitor.calls == 0 && result == 77 && same(here(NSISO_NEWNET), before));
     CHECK(close(net) == 0 && close(uts) == 0 && close(pid) == 0 && close(home) == 0);
@@ -430,7 +431,7 @@ static void what_is_no_namespace(void)
 {
     const int none[] = {-1, CLOSED, open("/dev/null", O_RDONLY | O_CLOEXEC), open("/proc/self/ns/uts", O_PATH | O_CLOEXEC)};
     const int errors[] = {EBADF, EBADF, EINVAL, EBADF};
-    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, NULL)), fds = count_fds();
+    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL)), fds = count_fds();
     nsiso_ns_info info, untouched;
     memset(&info, 0x5a, sizeof info);
     untouched = info;
@@ -438,38 +439,63 @@ static void what_is_no_namespace(void)
     unsigned char saved[NSISO_NS_SAVED] = {0x5a};
     for (size_t i = 0; i < COUNT(none); i++) {
         refused(errors[i], "open", nsiso_ns_get_info(none[i], &info, sizeof info, 0, &error));
-        refused(errors[i], "open", nsiso_ns_owner(none[i], &error));
-        refused(errors[i], "open", nsiso_ns_parent(none[i], &error));
-        refused(errors[i], "open", nsiso_ns_level(none[i], &level, &error));
-        refused(errors[i], "open", nsiso_ns_pid_inside(none[i], 1, &error));
-        refused(errors[i], "open", nsiso_ns_pid_outside(none[i], 1, &error));
+        refused(errors[i], "open", nsiso_ns_owner(none[i], 0, &error));
+        refused(errors[i], "open", nsiso_ns_parent(none[i], 0, &error));
+        refused(errors[i], "open", nsiso_ns_level(none[i], &level, 0, &error));
+        refused(errors[i], "open", nsiso_ns_pid_inside(none[i], 1, 0, &error));
+        refused(errors[i], "open", nsiso_ns_pid_outside(none[i], 1, 0, &error));
         refused(errors[i], "open", nsiso_ns_equal(none[i], own, &error));
         refused(errors[i], "open", nsiso_ns_equal(own, none[i], &error));
-        refused(errors[i], "open", nsiso_ns_save(none[i], saved, sizeof saved, &error));
-        refused(errors[i], "open", nsiso_ns_socket(none[i], AF_INET, SOCK_STREAM, 0, &error));
+        refused(errors[i], "open", nsiso_ns_save(none[i], saved, sizeof saved, 0, &error));
+        refused(errors[i], "open", nsiso_ns_socket(none[i], AF_INET, SOCK_STREAM, 0, 0, &error));
     }
     refused(EINVAL, "nsiso_ns_get_info", nsiso_ns_get_info(own, NULL, sizeof info, 0, &error));
     refused(EINVAL, "nsiso_ns_get_info", nsiso_ns_get_info(own, &info, sizeof info - 1, 0, &error));
     refused(EINVAL, "nsiso_ns_get_info", nsiso_ns_get_info(own, &info, sizeof info, 1, &error));
-    refused(EINVAL, "nsiso_ns_level", nsiso_ns_level(own, NULL, &error));
+    refused(EINVAL, "nsiso_ns_level", nsiso_ns_level(own, NULL, 0, &error));
     CHECK(memcmp(&info, &untouched, sizeof info) == 0 && level == 77 && saved[0] == 0x5a);
 
-    refused(EINVAL, "nsiso_ns_open", nsiso_ns_open(NULL, &error));
-    refused(ENOENT, "open", nsiso_ns_open("/no/such/file", &error));
-    refused(EINVAL, "open", nsiso_ns_open("/dev/null", &error));
-    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(-1, NSISO_NEWUTS, &error));
-    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(0, 0, &error));
-    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(0, NSISO_NEWUTS | NSISO_NEWNET, &error));
-    refused(ESRCH, "open", nsiso_ns_of_pid(999999999, NSISO_NEWUTS, &error));
-    refused(EBADF, "nsiso_ns_of_pidfd", nsiso_ns_of_pidfd(-1, NSISO_NEWUTS, &error));
-    refused(EBADF, "open", nsiso_ns_of_pidfd(CLOSED, NSISO_NEWUTS, &error));
-    refused(EBADF, "open", nsiso_ns_of_pidfd(none[2], NSISO_NEWUTS, &error));
-    refused(EINVAL, "nsiso_ns_of_pidfd", nsiso_ns_of_pidfd(none[2], 3, &error));
-    refused(EBADF, "nsiso_ns_of_socket", nsiso_ns_of_socket(-1, &error));
-    refused(EBADF, "open", nsiso_ns_of_socket(CLOSED, &error));
-    refused(EINVAL, "open", nsiso_ns_of_socket(none[2], &error));
-    CHECK(nsiso_ns_open(NULL, NULL) == -EINVAL && nsiso_ns_equal(-1, -1, NULL) == -EBADF);
+    refused(EINVAL, "nsiso_ns_open", nsiso_ns_open(NULL, 0, &error));
+    refused(ENOENT, "open", nsiso_ns_open("/no/such/file", 0, &error));
+    refused(EINVAL, "open", nsiso_ns_open("/dev/null", 0, &error));
+    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(-1, NSISO_NEWUTS, 0, &error));
+    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(0, 0, 0, &error));
+    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(0, NSISO_NEWUTS | NSISO_NEWNET, 0, &error));
+    refused(ESRCH, "open", nsiso_ns_of_pid(999999999, NSISO_NEWUTS, 0, &error));
+    refused(EBADF, "nsiso_ns_of_pidfd", nsiso_ns_of_pidfd(-1, NSISO_NEWUTS, 0, &error));
+    refused(EBADF, "open", nsiso_ns_of_pidfd(CLOSED, NSISO_NEWUTS, 0, &error));
+    refused(EBADF, "open", nsiso_ns_of_pidfd(none[2], NSISO_NEWUTS, 0, &error));
+    refused(EINVAL, "nsiso_ns_of_pidfd", nsiso_ns_of_pidfd(none[2], 3, 0, &error));
+    refused(EBADF, "nsiso_ns_of_socket", nsiso_ns_of_socket(-1, 0, &error));
+    refused(EBADF, "open", nsiso_ns_of_socket(CLOSED, 0, &error));
+    refused(EINVAL, "open", nsiso_ns_of_socket(none[2], 0, &error));
+    CHECK(nsiso_ns_open(NULL, 0, NULL) == -EINVAL && nsiso_ns_equal(-1, -1, NULL) == -EBADF);
     CHECK(count_fds() == fds && close(own) == 0 && close(none[2]) == 0 && close(none[3]) == 0);
+}
+
+static void no_flag_has_a_meaning_yet(void)
+{
+    int own = opened(nsiso_ns_of_pid(0, NSISO_NEWUTS, 0, NULL)), fds = count_fds();
+    uint32_t level = 77;
+    unsigned char saved[NSISO_NS_SAVED] = {0x5a};
+    refused(EINVAL, "nsiso_ns_open", nsiso_ns_open("/proc/self/ns/uts", 1, &error));
+    refused(EINVAL, "nsiso_ns_of_pid", nsiso_ns_of_pid(0, NSISO_NEWUTS, 1, &error));
+    refused(EINVAL, "nsiso_ns_of_pidfd", nsiso_ns_of_pidfd(CLOSED, NSISO_NEWUTS, 1, &error));
+    refused(EINVAL, "nsiso_ns_of_socket", nsiso_ns_of_socket(CLOSED, 1, &error));
+    refused(EINVAL, "nsiso_ns_owner", nsiso_ns_owner(own, 1, &error));
+    refused(EINVAL, "nsiso_ns_parent", nsiso_ns_parent(own, 1, &error));
+    refused(EINVAL, "nsiso_ns_level", nsiso_ns_level(own, &level, 1, &error));
+    refused(EINVAL, "nsiso_ns_pid_inside", nsiso_ns_pid_inside(own, 1, 1, &error));
+    refused(EINVAL, "nsiso_ns_pid_outside", nsiso_ns_pid_outside(own, 1, 1, &error));
+    refused(EINVAL, "nsiso_ns_save", nsiso_ns_save(own, saved, sizeof saved, 1, &error));
+    refused(EINVAL, "nsiso_ns_restore", nsiso_ns_restore(saved, sizeof saved, 1, &error));
+    refused(EINVAL, "nsiso_ns_home", nsiso_ns_home(NSISO_NEWUTS, 1, &error));
+    refused(EINVAL, "nsiso_ns_socket", nsiso_ns_socket(own, AF_INET, SOCK_STREAM, 0, 1, &error));
+    nsiso_error *error = NULL;
+    CHECK(nsiso_ns_open("/proc/self/ns/uts", UINT32_MAX, &error) == -EINVAL);
+    CHECK(strcmp(nsiso_error_object(error), "flags 0xffffffff: none is known") == 0);
+    nsiso_error_free(error);
+    CHECK(level == 77 && saved[0] == 0x5a && count_fds() == fds && close(own) == 0);
 }
 
 static const struct check checks[] = {
@@ -486,6 +512,7 @@ static const struct check checks[] = {
     CASE(nobody_goes_where_there_is_no_way_back),
     CASE(visits_that_cannot_be_meant),
     CASE(what_is_no_namespace),
+    CASE(no_flag_has_a_meaning_yet),
 };
 
 int main(int argc, char **argv)

@@ -12,15 +12,22 @@ use std::os::fd::{AsFd, IntoRawFd};
 /// the way back was tried.
 ///
 /// kind: NSISO_NEWUTS, NSISO_NEWIPC, NSISO_NEWNET or NSISO_NEWCGROUP.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor, close-on-exec, which the caller closes, for any number of visits by this thread;
 /// or: -EPERM no CAP_SYS_ADMIN in the caller's own user namespace and in that which owns the namespace: who
-/// leaves it could not come back; -EINVAL another kind; -ENOENT no /proc; -EMFILE. MT-Safe.
+/// leaves it could not come back; -EINVAL another kind or an unknown flag; -ENOENT no /proc; -EMFILE. MT-Safe.
 #[no_mangle]
-pub unsafe extern "C" fn nsiso_ns_home(kind: nsiso_kinds, reterr: *mut *mut nsiso_error) -> c_int {
+pub unsafe extern "C" fn nsiso_ns_home(
+    kind: nsiso_kinds,
+    flags: u32,
+    reterr: *mut *mut nsiso_error,
+) -> c_int {
+    let step = "nsiso_ns_home";
     let body = || {
-        let home = Home::of_thread(one_kind("nsiso_ns_home", kind)?)?;
+        no_flags(step, flags)?;
+        let home = Home::of_thread(one_kind(step, kind)?)?;
         Ok(handed_over(home.into()))
     };
     // SAFETY: the C caller's promise about reterr.
@@ -93,6 +100,7 @@ pub unsafe extern "C" fn nsiso_ns_visit(
 ///
 /// fd: the net namespace's descriptor.
 /// domain, type, protocol: as socket(2) takes them; the socket is close-on-exec in any case.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns the socket's descriptor, which the caller closes, or -errno as nsiso_ns_visit with home -1, or
@@ -103,10 +111,13 @@ pub unsafe extern "C" fn nsiso_ns_socket(
     domain: c_int,
     r#type: c_int,
     protocol: c_int,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
-    let body =
-        || Namespace::from_borrowed_fd(fd)?.socket(domain, r#type, protocol).map(IntoRawFd::into_raw_fd);
+    let body = || {
+        no_flags("nsiso_ns_socket", flags)?;
+        Namespace::from_borrowed_fd(fd)?.socket(domain, r#type, protocol).map(IntoRawFd::into_raw_fd)
+    };
     // SAFETY: the C caller's promise about reterr.
     unsafe { call(reterr, body) }
 }
