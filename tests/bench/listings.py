@@ -1,9 +1,10 @@
-"""What does the drop-in for lsns cost as a whole process, against the installed one, on a machine full of processes?
+"""What does the drop-in for lsns cost as a whole process, against the installed one, among many processes?
 
     listings.py COMMANDS check                        do both sides say the same? Fails if not
     listings.py COMMANDS measure ROUNDS MILLISECONDS  see rounds.h
 
-COMMANDS is where it is, linked statically. All happens in a pid namespace of its own, where nothing changes meanwhile.
+COMMANDS is where it is, linked statically. All happens in a pid namespace of its own, where nothing changes
+meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ INSIDE = "inside"
 
 JOBS = [
     Job("lsns: all namespaces of 1,000 processes", "lsns", "", "mnt,uts,ipc,net", ">=4"),
-    Job("lsns: as JSON, all columns but two", "lsns", "-J -o +PATH,PPID,UID,PNS,ONS", "mnt,uts,ipc,net", ">=4"),
+    Job(
+        "lsns: as JSON, all columns but two", "lsns", "-J -o +PATH,PPID,UID,PNS,ONS", "mnt,uts,ipc,net", ">=4"
+    ),
     Job("lsns: those of a process", "lsns", "-p 2", "mnt,uts,ipc,net", ">=4"),
 ]
 

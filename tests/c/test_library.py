@@ -183,7 +183,9 @@ ENTERED = {"nsiso_hold", "nsiso_spec_join_namespaces", "nsiso_spec_like", "nsiso
 RELAYED = {"nsiso_spec_terminal", "nsiso_process_terminal", "nsiso_process_relay"}
 
 
-WITH_PAGES = "nsiso_(ns|namespaces|registry|pool|snapshot|difference|particulars|description)_|nsiso_describe$"
+WITH_PAGES = (
+    "nsiso_(ns|namespaces|registry|pool|snapshot|difference|particulars|description)_|nsiso_describe$"
+)
 
 
 def test_the_documented_calls_have_a_manual_page() -> None:

@@ -2,9 +2,9 @@
 
 usage: lsns_machine.py OURS THEIRS
 
-Runs as pid 1 of a pid namespace with a /proc and mounts of its own, makes processes in namespaces of their own,
-and answers lines of JSON: {"words": [...], "uid": null, "env": {...}, "width": null} by what each of both does, and
-{"make": NAME} by the inodes of what is there from then on.
+Runs as pid 1 of a pid namespace with a /proc and mounts of its own, makes processes in namespaces of their
+own, and answers lines of JSON: {"words": [...], "uid": null, "env": {...}, "width": null} by what each of
+both does, and {"make": NAME} by the inodes of what is there from then on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MANY = 300
 # Five digits each, so that a column of them is as wide for both.
 FIRST_PID = 10000
 STRANGE = [
-    [b"tab\tquote\"back\\slash \\x41", b"sleep", b"1"],
+    [b'tab\tquote"back\\slash \\x41', b"sleep", b"1"],
     [b"arg\nline", b"", b"", "日本語 é".encode()],
     [b"a\xff\xfeb\x7f\xc2\x85 \x1b[1m\xe2\x80\xae\xf0\x9f\x98\x80\b\f\r/", b"79"],
     [b"  lead  ", b""],
@@ -157,7 +157,6 @@ def populate() -> None:
         child(partial(become, 12345))
         child(partial(become, 1))
     child(sleeper("user", "ipc"))
-
 
 
 def inodes_of(pid: int, *kinds: str) -> dict[str, int]:

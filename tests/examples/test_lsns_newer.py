@@ -1,7 +1,8 @@
 """Does the drop-in for lsns do what the manual says of options that are newer than the installed one?
 
-lsns(8) and scols-filter(5) of util-linux 2.42. On purpose it is otherwise with namespaces that no process is in: newer
-versions list them always, which takes twice as long; here --persistent lists them, or what --depth says.
+lsns(8) and scols-filter(5) of util-linux 2.42. On purpose it is otherwise with namespaces that no process is
+in: newer versions list them always, which takes twice as long; here --persistent lists them, or what --depth
+says.
 """
 
 from __future__ import annotations
@@ -15,7 +16,21 @@ from listed import Machine, machine
 
 __all__ = ["machine"]
 
-COLUMNS = "NS TYPE PATH NPROCS PID PPID COMMAND UID USER NETNSID NSFS PNS ONS".split()
+COLUMNS = [
+    "NS",
+    "TYPE",
+    "PATH",
+    "NPROCS",
+    "PID",
+    "PPID",
+    "COMMAND",
+    "UID",
+    "USER",
+    "NETNSID",
+    "NSFS",
+    "PNS",
+    "ONS",
+]
 Row = dict[str, Any]
 
 
@@ -130,7 +145,19 @@ def test_a_filter_lets_through_what_it_says(machine: Machine, expression: str) -
 
 @pytest.mark.parametrize(
     "expression",
-    ["", "NPROCS >", "(NPROCS", "NPROCS)", "FOO == 1", "TYPE =~ NS", "TYPE =~ '('", "'open", "1x", "NS NS", "== 1"],
+    [
+        "",
+        "NPROCS >",
+        "(NPROCS",
+        "NPROCS)",
+        "FOO == 1",
+        "TYPE =~ NS",
+        "TYPE =~ '('",
+        "'open",
+        "1x",
+        "NS NS",
+        "== 1",
+    ],
 )
 def test_what_is_no_filter_is_refused(machine: Machine, expression: str) -> None:
     """With a word about it, and status 1."""
