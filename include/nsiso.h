@@ -2368,13 +2368,15 @@ uint32_t nsiso_snapshot_find_namespace(const struct nsiso_snapshot *snapshot,
  *
  * snapshot: where.
  * index: of the namespace.
+ * flags: 0.
  * reterr: see the top of this file.
  *
  * Returns a descriptor, close-on-exec, which the caller closes, or: -ESTALE nobody holds it any more whom the caller
- * may ask; -EMFILE; -EINVAL there is none with this index, or a NULL. MT-Safe.
+ * may ask; -EMFILE; -EINVAL there is none with this index, an unknown flag, or a NULL. MT-Safe.
  */
 int nsiso_snapshot_open(const struct nsiso_snapshot *snapshot,
                         uint32_t index,
+                        uint32_t flags,
                         struct nsiso_error **reterr);
 
 /**
@@ -2433,14 +2435,16 @@ struct nsiso_snapshot *nsiso_snapshot_free(struct nsiso_snapshot *snapshot);
  * ret_above: room for `capacity` indices, written on success: of each namespace, in its place, the index of the one
  * directly above it, or NSISO_NONE for a root. Following them always comes to an end.
  * capacity: how many fit; nsiso_snapshot_namespaces_count is enough.
+ * flags: 0.
  * reterr: see the top of this file.
  *
- * Returns how many namespaces there are, or -EINVAL: an unknown relation, or a NULL. MT-Safe.
+ * Returns how many namespaces there are, or -EINVAL: an unknown relation or flag, or a NULL. MT-Safe.
  */
 int nsiso_snapshot_tree(const struct nsiso_snapshot *snapshot,
                         uint32_t relation,
                         uint32_t *ret_above,
                         size_t capacity,
+                        uint32_t flags,
                         struct nsiso_error **reterr);
 
 /**

@@ -1,6 +1,6 @@
 //! nsiso_snapshot: which namespaces there are on the machine, and who is in each.
 
-use crate::boundary::{bad_argument, borrow, call, free, give, known_kinds, write_record};
+use crate::boundary::{bad_argument, borrow, call, free, give, known_kinds, no_flags, write_record};
 use crate::error::nsiso_error;
 use crate::kind::nsiso_kinds;
 use crate::namespace::handed_over;
@@ -198,18 +198,21 @@ pub unsafe extern "C" fn nsiso_snapshot_find_namespace(
 ///
 /// snapshot: where.
 /// index: of the namespace.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
 /// Returns a descriptor, close-on-exec, which the caller closes, or: -ESTALE nobody holds it any more whom the caller
-/// may ask; -EMFILE; -EINVAL there is none with this index, or a NULL. MT-Safe.
+/// may ask; -EMFILE; -EINVAL there is none with this index, an unknown flag, or a NULL. MT-Safe.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_snapshot_open(
     snapshot: *const nsiso_snapshot,
     index: u32,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_snapshot_open";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promise about snapshot.
         let snapshot = unsafe { borrow(step, "snapshot", snapshot) }?;
         snapshot.namespace(step, index)?.open().map(handed_over)

@@ -84,11 +84,11 @@ static void what_cannot_be_meant_is_refused(void)
                 nsiso_snapshot_get_holder(snapshot, beyond, 0, &holder, sizeof holder, &error));
         refused(EINVAL, "nsiso_snapshot_get_incomplete",
                 nsiso_snapshot_get_incomplete(snapshot, 99, &missing, sizeof missing, &error));
-        refused(EINVAL, "nsiso_snapshot_open", nsiso_snapshot_open(snapshot, beyond, &error));
+        refused(EINVAL, "nsiso_snapshot_open", nsiso_snapshot_open(snapshot, beyond, 0, &error));
         refused(EINVAL, "nsiso_snapshot_particulars",
                 nsiso_snapshot_particulars(snapshot, beyond, 0, &particulars, &error));
         refused(EINVAL, "nsiso_snapshot_since", nsiso_snapshot_since(snapshot, NULL, 0, &difference, &error));
-        refused(EINVAL, "nsiso_snapshot_tree", nsiso_snapshot_tree(snapshot, 3, NULL, 0, &error));
+        refused(EINVAL, "nsiso_snapshot_tree", nsiso_snapshot_tree(snapshot, 3, NULL, 0, 0, &error));
         CHECK(nsiso_snapshot_find_namespace(snapshot, NSISO_NEWUTS, 1) == NSISO_NONE);
         CHECK(nsiso_snapshot_find_namespace(snapshot, 0, 1) == NSISO_NONE);
         CHECK(nsiso_snapshot_find_process(snapshot, -1) == NSISO_NONE);
@@ -105,7 +105,9 @@ static void what_cannot_be_meant_is_refused(void)
     refused(EINVAL, "nsiso_snapshot_get_namespace", nsiso_snapshot_get_namespace(snapshot, 0, &ns, 8, &error));
     refused(EINVAL, "nsiso_snapshot_since", nsiso_snapshot_since(snapshot, snapshot, 1, &difference, &error));
     refused(EINVAL, "nsiso_snapshot_since", nsiso_snapshot_since(snapshot, snapshot, 0, NULL, &error));
-    refused(EINVAL, "nsiso_snapshot_tree", nsiso_snapshot_tree(snapshot, 0, NULL, 1, &error));
+    refused(EINVAL, "nsiso_snapshot_tree", nsiso_snapshot_tree(snapshot, 0, NULL, 1, 0, &error));
+    refused(EINVAL, "nsiso_snapshot_tree", nsiso_snapshot_tree(snapshot, 0, NULL, 0, 1, &error));
+    refused(EINVAL, "nsiso_snapshot_open", nsiso_snapshot_open(snapshot, 0, 1, &error));
     refused(EINVAL, "nsiso_snapshot_particulars",
             nsiso_snapshot_particulars(snapshot, 0, 1, &particulars, &error));
     nsiso_change change;

@@ -77,7 +77,7 @@ static void relatives_are_the_kernels(void)
     CHECK(told.owner_uid == geteuid() && told.processes == 1);
 
     nsiso_error *error = NULL;
-    int fd = nsiso_snapshot_open(snapshot, uts, &error);
+    int fd = nsiso_snapshot_open(snapshot, uts, 0, &error);
     check_ok(__FILE__, __LINE__, fd < 0 ? fd : 0, error);
     nsiso_ns_info info;
     ok(nsiso_ns_get_info(fd, &info, sizeof info, 0, &error));
@@ -85,18 +85,18 @@ static void relatives_are_the_kernels(void)
     CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
     close(fd);
     end(child);
-    refused(ESTALE, "open", nsiso_snapshot_open(snapshot, uts, &error));
+    refused(ESTALE, "open", nsiso_snapshot_open(snapshot, uts, 0, &error));
 
     size_t count = nsiso_snapshot_namespaces_count(snapshot);
     uint32_t *above = calloc(count, sizeof *above);
     CHECK(above != NULL);
-    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_OWNER, NULL, 0, NULL) == (int)count);
-    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_OWNER, above, count, NULL) == (int)count);
+    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_OWNER, NULL, 0, 0, NULL) == (int)count);
+    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_OWNER, above, count, 0, NULL) == (int)count);
     CHECK(above[uts] == user && above[user] == own);
-    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PARENT, above, count, NULL) == (int)count);
+    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PARENT, above, count, 0, NULL) == (int)count);
     CHECK(above[uts] == NSISO_NONE && above[user] == own);
     above[1] = 4711;
-    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PARENT, above, 1, NULL) == (int)count && above[1] == 4711);
+    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PARENT, above, 1, 0, NULL) == (int)count && above[1] == 4711);
     free(above);
     nsiso_snapshot_free(snapshot);
 }
@@ -114,7 +114,7 @@ static void lineage_is_that_of_stat(void)
     size_t count = nsiso_snapshot_namespaces_count(snapshot);
     uint32_t above[4096];
     CHECK(count <= COUNT(above));
-    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PROCESS, above, count, NULL) == (int)count);
+    CHECK(nsiso_snapshot_tree(snapshot, NSISO_TREE_PROCESS, above, count, 0, NULL) == (int)count);
     uint32_t own = nsiso_snapshot_find_process(snapshot, getpid());
     uint32_t there = nsiso_snapshot_namespace_of(snapshot, nsiso_snapshot_find_process(snapshot, child), NSISO_NEWUTS);
     CHECK(above[there] == nsiso_snapshot_namespace_of(snapshot, own, NSISO_NEWUTS));
@@ -140,9 +140,9 @@ static void holders_are_all_roads(void)
     into_own_mounts();
     pid_t child = apart(NSISO_NEWUTS | NSISO_NEWNET | NSISO_NEWIPC);
     uint64_t uts = link_of(child, NSISO_NEWUTS), net = link_of(child, NSISO_NEWNET), ipc = link_of(child, NSISO_NEWIPC);
-    int held = nsiso_ns_of_pid(child, NSISO_NEWUTS, NULL), there = nsiso_ns_of_pid(child, NSISO_NEWNET, NULL);
+    int held = nsiso_ns_of_pid(child, NSISO_NEWUTS, 0, NULL), there = nsiso_ns_of_pid(child, NSISO_NEWNET, 0, NULL);
     CHECK(held >= 0 && there >= 0);
-    int made = nsiso_ns_socket(there, AF_INET, SOCK_DGRAM, 0, NULL);
+    int made = nsiso_ns_socket(there, AF_INET, SOCK_DGRAM, 0, 0, NULL);
     CHECK(made >= 0);
     close(there);
     char from[64];
@@ -178,7 +178,7 @@ static void holders_are_all_roads(void)
     /* With its process gone a namespace is opened by what else holds it. */
     end(child);
     uint32_t ns = nsiso_snapshot_find_namespace(snapshot, NSISO_NEWUTS, uts);
-    int fd = nsiso_snapshot_open(snapshot, ns, NULL);
+    int fd = nsiso_snapshot_open(snapshot, ns, 0, NULL);
     struct stat file;
     CHECK(fd >= 0 && fstat(fd, &file) == 0 && file.st_ino == uts);
     close(fd);

@@ -49,19 +49,22 @@ pub struct nsiso_change {
 /// ret_above: room for `capacity` indices, written on success: of each namespace, in its place, the index of the one
 /// directly above it, or NSISO_NONE for a root. Following them always comes to an end.
 /// capacity: how many fit; nsiso_snapshot_namespaces_count is enough.
+/// flags: 0.
 /// reterr: see the top of this file.
 ///
-/// Returns how many namespaces there are, or -EINVAL: an unknown relation, or a NULL. MT-Safe.
+/// Returns how many namespaces there are, or -EINVAL: an unknown relation or flag, or a NULL. MT-Safe.
 #[no_mangle]
 pub unsafe extern "C" fn nsiso_snapshot_tree(
     snapshot: *const nsiso_snapshot,
     relation: u32,
     ret_above: *mut u32,
     capacity: usize,
+    flags: u32,
     reterr: *mut *mut nsiso_error,
 ) -> c_int {
     let step = "nsiso_snapshot_tree";
     let body = || {
+        no_flags(step, flags)?;
         // SAFETY: the C caller's promise about snapshot.
         let snapshot = unsafe { borrow(step, "snapshot", snapshot) }?;
         let relation = match relation {
