@@ -3,6 +3,7 @@
 #   make demo      walk through all kinds of namespace, in C and Python
 #   make test      everything there is to test
 #   make build     the C library (target/stage) and the Python module (target/venv)
+#   make soak      those tests that find more the longer they run: ten minutes a parser, and hosts killed at any time
 #   make bench     what the calls cost, against the kernel's floor
 #   make lint      formats, lints and types
 #   make install   the C library: DESTDIR= PREFIX= LIBDIR=
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV := target/venv
 STAGE := target/stage
 
-.PHONY: build demo test bench lint install install-tools clean
+.PHONY: build demo test soak bench lint install install-tools clean
 
 build: $(VENV)/built
 	@$(MAKE) --no-print-directory -C bindings/c stage STAGE=$(abspath $(STAGE))
@@ -28,6 +29,10 @@ test:
 	@PYTHON=$(PYTHON) tests/prerequisites test
 	@$(MAKE) --no-print-directory build
 	@tests/run
+
+soak:
+	@PYTHON=$(PYTHON) tests/prerequisites test
+	@NSISO_SOAK=1 cargo test --locked --release --test parsers --test host --test snapshot
 
 bench:
 	@PYTHON=$(PYTHON) tests/prerequisites bench

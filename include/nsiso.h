@@ -73,6 +73,32 @@
 #define NSISO_NS_LINK_NAME 24
 
 /**
+ * nsiso_mounts_read: also find out what is mounted on what, and what is over-mounted.
+ */
+#define NSISO_MOUNTS_TREE 1
+
+/**
+ * nsiso_mounts_read: read the text of /proc/PID/mountinfo, whatever that costs.
+ */
+#define NSISO_MOUNTS_BY_MOUNTINFO 2
+
+/**
+ * nsiso_mounts_read: ask mount by mount, with listmount(2) and statmount(2) (Linux 6.15), or fail.
+ */
+#define NSISO_MOUNTS_BY_STATMOUNT 4
+
+/**
+ * A mount's flag: no path leads into it any more, for another mount is on the same point or on one further up. Told
+ * with NSISO_MOUNTS_TREE.
+ */
+#define NSISO_MOUNT_OVER_MOUNTED 1
+
+/**
+ * A mount's flag: it cannot be bind mounted.
+ */
+#define NSISO_MOUNT_UNBINDABLE 2
+
+/**
  * Bytes of a saved namespace: see nsiso_ns_save.
  */
 #define NSISO_NS_SAVED 36
@@ -374,6 +400,12 @@ typedef struct nsiso_error nsiso_error;
 typedef struct nsiso_held nsiso_held;
 
 /**
+ * The mounts that a process sees, in the kernel's order. Owned by the caller, who frees it (nsiso_mounts_free). May
+ * be read by many threads at once.
+ */
+typedef struct nsiso_mounts nsiso_mounts;
+
+/**
  * Namespaces that are held open together, with no process in them but pid 1 of a pid namespace, a tiny
  * program of the library's.
  *
@@ -536,6 +568,120 @@ typedef struct nsiso_ns_link {
      */
     uint64_t inode;
 } nsiso_ns_link;
+
+/**
+ * One mount: the eleven fields of its line in /proc/PID/mountinfo. See proc(5).
+ *
+ * The strings are borrowed from the table. They are any bytes but NUL, and end with one, which their lengths do not
+ * count; what the kernel writes as a backslash and three octal digits is as it was before.
+ */
+typedef struct nsiso_mount {
+    /**
+     * Its number; the kernel gives it again after an unmount.
+     */
+    uint32_t id;
+    /**
+     * The number of the mount that it is mounted on, which may be outside what the process sees.
+     */
+    uint32_t parent_id;
+    /**
+     * The device's major number; 0 where there is no block device.
+     */
+    uint32_t major;
+    /**
+     * The device's minor number.
+     */
+    uint32_t minor;
+    /**
+     * NSISO_MOUNT_* bits.
+     */
+    uint32_t flags;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * The index in the table of the mount that it is mounted on; SIZE_MAX for none, and without NSISO_MOUNTS_TREE.
+     */
+    size_t parent;
+    /**
+     * The peer group that it shares mounts and unmounts with; 0 for none.
+     */
+    uint64_t shared;
+    /**
+     * The peer group whose mounts and unmounts it gets; 0 for none.
+     */
+    uint64_t master;
+    /**
+     * The nearest peer group that the process sees, of those whose slave it is by way of others; 0 for none.
+     */
+    uint64_t propagate_from;
+    /**
+     * Which directory or file of the file system is mounted.
+     */
+    const char *root;
+    /**
+     * Its length.
+     */
+    size_t root_length;
+    /**
+     * Where it is mounted, seen from the process's root directory.
+     */
+    const char *point;
+    /**
+     * Its length.
+     */
+    size_t point_length;
+    /**
+     * The mount's own options, "rw,relatime".
+     */
+    const char *options;
+    /**
+     * Their length.
+     */
+    size_t options_length;
+    /**
+     * The optional fields as the kernel wrote them, "shared:5 master:2"; may be empty.
+     */
+    const char *optional;
+    /**
+     * Their length.
+     */
+    size_t optional_length;
+    /**
+     * The file system's type.
+     */
+    const char *fstype;
+    /**
+     * Its length.
+     */
+    size_t fstype_length;
+    /**
+     * What was named as its source; may be empty.
+     */
+    const char *source;
+    /**
+     * Its length.
+     */
+    size_t source_length;
+    /**
+     * The file system's options, "rw,size=4k".
+     */
+    const char *super_options;
+    /**
+     * Their length.
+     */
+    size_t super_options_length;
+    /**
+     * The whole line as the kernel wrote it, escapes and all: in here a comma that is part of an option's value
+     * is told from one between options. Behind it is a newline, and no NUL.
+     */
+    const char *line;
+    /**
+     * Its length, without the newline.
+     */
+    size_t line_length;
+} nsiso_mount;
 
 /**
  * What the kernel tells of a namespace. Two are the same exactly when device and inode are equal while
@@ -1419,6 +1565,59 @@ int nsiso_ns_same(pid_t a,
                   nsiso_kinds kind,
                   uint32_t flags,
                   struct nsiso_error **reterr);
+
+/**
+ * Reads what a process sees mounted, as one table, also where mounts come and go meanwhile.
+ *
+ * pid: a process or thread as the mounted /proc counts, 0 for the calling thread.
+ * flags: NSISO_MOUNTS_* bits; without one of NSISO_MOUNTS_BY_* it is read by whatever costs least. All ways tell the
+ * same, but for the option "mand" of file systems, without a meaning since Linux 5.15.
+ * ret_mounts: the table, to be freed with nsiso_mounts_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ESRCH no such process, or it has ended; -EACCES the caller may not trace it, where /proc is mounted
+ * so, and with NSISO_MOUNTS_BY_STATMOUNT always; -ENOENT no /proc; -EPROTO a line that is not of the documented form;
+ * -EFBIG the text is 4 GiB or longer; -EMFILE; -EINVAL a NULL, a negative pid, unknown flags, or both ways; with
+ * NSISO_MOUNTS_BY_STATMOUNT also -ENOSYS, -EOPNOTSUPP, -EPERM, -ENOENT and -EXDEV: the kernel does not tell what that
+ * process sees. MT-Safe. Needs no privilege. See proc(5), mount_namespaces(7).
+ */
+int nsiso_mounts_read(pid_t pid,
+                      uint32_t flags,
+                      struct nsiso_mounts **ret_mounts,
+                      struct nsiso_error **reterr);
+
+/**
+ * How many mounts there are. 0 for NULL.
+ */
+size_t nsiso_mounts_count(const struct nsiso_mounts *mounts);
+
+/**
+ * Whether mounts came and went each time that the table was read, so that some may be missing or stale. 0 for NULL.
+ */
+int nsiso_mounts_changed(const struct nsiso_mounts *mounts);
+
+/**
+ * Tells one mount.
+ *
+ * mounts: the table.
+ * index: counted from 0, in the kernel's order.
+ * ret_mount: written on success. Its strings are borrowed from the table.
+ * size: sizeof(nsiso_mount) as the caller knows it; a record that grows in a later version keeps its old fields,
+ * and fields that this version does not know are set to 0.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: there are no more, too small a size, or a NULL. MT-Safe.
+ */
+int nsiso_mounts_get(const struct nsiso_mounts *mounts,
+                     size_t index,
+                     struct nsiso_mount *ret_mount,
+                     size_t size,
+                     struct nsiso_error **reterr);
+
+/**
+ * Frees a table; NULL is allowed. Returns NULL.
+ */
+struct nsiso_mounts *nsiso_mounts_free(struct nsiso_mounts *mounts);
 
 /**
  * Opens the namespace that a path leads to: a link under /proc/PID/ns, a bind mount of one,

@@ -296,7 +296,7 @@ impl Mount {
 }
 
 /// A name of mountinfo, in which blanks and backslashes are written by their numbers.
-pub fn unescaped(name: &[u8]) -> Vec<u8> {
+fn unescaped(name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name;
     while let [first, after @ ..] = rest {

@@ -65,6 +65,7 @@ pub use error::{Cause, Error, Result};
 pub use feature::{Feature, UnknownFeature};
 pub use hold::Namespaces;
 pub use idmap::{IdMap, IdRange};
+pub use inspect::{mounts, mounts_by, MountTable};
 pub use kind::{Kind, Kinds, UnknownKind};
 pub use like::Likeness;
 pub use namespace::Namespace;

@@ -258,3 +258,26 @@ impl From<&Namespace> for Kinds {
         namespace.kind.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn the_number_behind_a_pidfd_leads_to_the_same_until_it_is_reaped() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pidfd = process::pidfd_open(child.id() as i32);
+        let pidfd = pidfd.map_err(|errno| format!("pidfd_open: {errno:?}")).unwrap();
+        for kind in Kind::ALL {
+            let found = by_number(pidfd.as_fd(), kind).and_then(|opened| nsfs::identity(opened.as_fd()));
+            let own = Namespace::current(kind).unwrap();
+            assert_eq!(found, Ok((own.device(), own.inode())), "{kind}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(by_number(pidfd.as_fd(), Kind::Uts).unwrap_err(), Errno(libc::ESRCH));
+        let no_pidfd = File::open("/dev/null").unwrap();
+        assert_eq!(by_number(no_pidfd.as_fd(), Kind::Uts).unwrap_err(), Errno(libc::EBADF));
+    }
+}

@@ -5,6 +5,7 @@ use crate::error::{Cause, Error, Result};
 use crate::kind::Kind;
 use crate::namespace::of_process;
 use crate::status::{ExitStatus, Usage};
+use crate::sys::shelf::Shelf;
 use crate::sys::start::Child;
 use crate::sys::{fd, process, Errno};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const A_WHILE: Duration = Duration::from_millis(10);
 
 /// Children that nobody holds any more, to be reaped when they have ended.
-static DETACHED: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
+static DETACHED: Shelf<Handle> = Shelf::new();
 
 /// A child and its pidfd. May be used by many threads at once.
 ///
@@ -254,18 +255,17 @@ impl Drop for Process {
             }
             // It has become another user's: then it can only be left to run.
         }
-        lock(&DETACHED).push(handle);
+        DETACHED.put(handle);
     }
 }
 
-/// Reaps the children that were dropped and have ended. Each start does so first, unless another one does so now
-/// (or did when this process was forked: then the list is not this one's anyway).
+/// Reaps the children that were dropped and have ended. Each start does so first, but for those that another one looks
+/// at now.
 ///
-/// Whether some of them run still.
+/// Whether some of them run still, or may.
 pub(crate) fn reap_detached() -> bool {
-    let Some(mut detached) = try_lock(&DETACHED) else { return true };
-    detached.retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
-    !detached.is_empty()
+    DETACHED.retain(|handle| handle.is_ours() && matches!(handle.reap(false), Ok(None)));
+    !DETACHED.is_empty()
 }
 
 impl Handle {

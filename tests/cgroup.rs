@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::{Cause, Command, Error, Kind, Kinds, Process, Spec};
+use patience::PATIENCE;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -61,8 +64,8 @@ impl Drop for Group {
     fn drop(&mut self) {
         let began = Instant::now();
         // The last child has been killed, but may not be gone from the group yet.
-        while fs::remove_dir(&self.0).is_err() && began.elapsed() < Duration::from_secs(10) {
-            std::thread::sleep(Duration::from_millis(10));
+        while fs::remove_dir(&self.0).is_err() && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -178,13 +181,16 @@ fn limits_are_set_before_there_is_anybody() {
         let mut paths = groups.iter().flat_map(|group| names.iter().map(|name| group.0.join(name)));
         paths.find_map(|path| fs::read_to_string(path).ok()).unwrap().trim().to_owned()
     };
-    // One process more than may be: the shell cannot fork twice.
-    let forks = spec.spawn(&Command::new("sh").args(["-c", "sleep 1 & sleep 1 & wait"]).null(2)).unwrap();
+    // One process more than may be: the shell cannot fork twice, while what it has forked reads.
+    let (own, its) = UnixStream::pair().unwrap();
+    let line = Command::new("sh").args(["-c", "cat <&7 & cat <&7 & wait"]).fd(its.into(), 7).null(2);
+    let forks = spec.spawn(&line).unwrap();
     assert_eq!(read(&["pids.max"]), "2");
     assert_eq!(read(&["memory.max", "memory.limit_in_bytes"]), (64 << 20).to_string());
     let quota = read(&["cpu.max", "cpu.cfs_quota_us"]);
     assert!(quota == "20000" || quota == "20000 100000", "{quota}");
     assert!(!forks.wait().unwrap().success());
+    drop((own, line));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
-use nsiso::{Command, Kind, Process, Spec};
+mod patience;
+
+use nsiso::{Command, ExitStatus, Kind, Process, Spec};
+use patience::until;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
 
 fn spec() -> Spec {
     let kinds = Kind::User | Kind::Pid | Kind::Mnt | Kind::Uts | Kind::Ipc | Kind::Net;
@@ -43,14 +45,6 @@ fn init_of(pid: i32) -> i32 {
     children().into_iter().filter(inside).find(is_first).unwrap()
 }
 
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 // One test, because it looks at all children of the process.
 #[test]
 fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
@@ -59,18 +53,18 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     assert_eq!(field(process.id(), "NSpid:"), format!("{}\t2", process.id()));
     assert_eq!(children().len(), 2, "one companion");
     let init = init_of(process.id());
-    eventually("its own name", || field(init, "Name:") == "nsiso-companion");
+    until("its own name", || field(init, "Name:") == "nsiso-companion");
     for kind in ["user", "pid", "mnt", "uts", "ipc", "net"] {
         assert_eq!(inode(init, kind), inode(process.id(), kind), "{kind}");
     }
     let resident: u64 = field(init, "VmRSS:").split_whitespace().next().unwrap().parse().unwrap();
     assert!(resident < 64, "{resident} KiB: not the host's image");
-    eventually("three of /dev/null, its socket, its signals, the command", || {
+    until("three of /dev/null, its socket, its signals, the command", || {
         fs::read_dir(format!("/proc/{init}/fd")).unwrap().count() == 6
     });
     process.kill().unwrap();
     assert_eq!(process.wait().unwrap().signal(), Some(libc::SIGKILL), "the true status");
-    eventually("pid 1 ends with the command", || {
+    until("pid 1 ends with the command", || {
         field_or_none(init, "State:").is_none_or(|state| state.starts_with('Z'))
     });
     drop(process);
@@ -83,11 +77,11 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     let inside = shell(&spec(), "trap 'exit 5' TERM; kill -TERM 1; sleep 600 & wait").kill_on_drop(true);
     assert_eq!(inside.wait().unwrap().code(), Some(5));
     let marker = std::env::temp_dir().join(format!("nsiso-ready-{}", std::process::id()));
-    let line = format!("trap 'exit 6' HUP; echo >{}; sleep 600 & wait", marker.display());
+    let line = format!("trap 'exit 6' USR1; echo >{}; sleep 600 & wait", marker.display());
     let outside = shell(&spec(), &line).kill_on_drop(true);
-    eventually("the trap is set", || marker.exists());
+    until("the trap is set", || marker.exists());
     let init = init_of(outside.id());
-    let kill = Command::new("kill").args(["-HUP", &init.to_string()]);
+    let kill = Command::new("kill").args(["-USR1", &init.to_string()]);
     assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
     assert_eq!(outside.wait().unwrap().code(), Some(6));
     fs::remove_file(&marker).unwrap();
@@ -95,11 +89,12 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     // Orphans are reaped inside, and die with the command.
     let marker = std::env::temp_dir().join(format!("nsiso-orphan-{}", std::process::id()));
     let line = format!(
-        "(sleep 0.1 & sleep 600 & echo $! >{0}) ; sleep 0.5; grep -l Z /proc/[0-9]*/stat; test -s {0}",
+        "(sleep 0.1 & echo $! >{0}; sleep 600 &); read orphan <{0}; while test -e /proc/$orphan; do sleep 0.01; done",
         marker.display()
     );
-    let process = shell(&spec(), &line);
-    assert!(process.wait().unwrap().success());
+    let process = shell(&spec(), &line).kill_on_drop(true);
+    let ended = process.wait_timeout(patience::PATIENCE).unwrap();
+    assert!(ended.is_some_and(ExitStatus::success), "its orphan is reaped");
     fs::remove_file(&marker).unwrap();
 
     // A set-up that fails takes its pid 1 along.
@@ -109,7 +104,7 @@ fn the_reaper_is_pid_1_and_the_command_the_callers_child() {
     assert_eq!((refused.step(), refused.errno()), ("exec", libc::ENOENT));
 
     // And nobody is left once later starts have reaped.
-    eventually("no child is left", || {
+    until("no child is left", || {
         Spec::new().spawn(&Command::new("true")).unwrap().wait().unwrap();
         children().is_empty()
     });

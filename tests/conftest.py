@@ -1,8 +1,19 @@
-"""What counts as green: in CI a skipped test is a failure, for CI promises root and user namespaces."""
+"""What counts as green: in CI a skipped test is a failure, for CI promises root and user namespaces.
+
+And what do tests begin with? With signals that are not ignored, as where they run in the background.
+"""
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Else Ctrl-C at a terminal, and a shell's trap for it, would come to nothing."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

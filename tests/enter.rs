@@ -4,8 +4,11 @@
 #![allow(unsafe_code)] // Functions for a copy of this process are the caller's own promise.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::raw::Function;
 use nsiso::{Cause, Command, Kind, Kinds, Namespace, Process, Spec};
+use patience::until;
 use std::ffi::{c_int, c_void};
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -73,6 +76,8 @@ fn a_thread_enters_what_a_thread_may() {
                 .unwrap()
         });
         let stays = threaded && user == Namespace::current(Kind::User).unwrap();
+        // Who is joined may take a moment to be gone.
+        until("its thread is gone", || fs::read_dir("/proc/self/task").unwrap().count() == 1);
         let alone = || Spec::new().join_namespaces(&set).enter().is_ok();
         stays && alone() && fs::read_to_string("/proc/sys/kernel/hostname").unwrap() == "set\n"
     });
@@ -90,6 +95,25 @@ fn a_thread_enters_what_a_thread_may() {
         });
         there == [Kind::Uts, Kind::Net, Kind::Ipc].map(|kind| other.get(kind).unwrap().inode())
             && before == [Kind::Uts, Kind::Net, Kind::Ipc].map(own)
+    });
+}
+
+#[test]
+fn threads_that_share_their_root_stay_where_they_are() {
+    holds(&Spec::new().unshare(Kind::User).map_root().cwd("/usr"), || {
+        let kinds = [Kind::Ipc, Kind::Mnt];
+        let set = Spec::new().unshare(kinds[0] | kinds[1]).hold().unwrap();
+        let join = |spec: Spec, kind| spec.join_borrowed_fd(set.get(kind).unwrap().as_raw_fd(), Kinds::NONE);
+        let spec = kinds.into_iter().fold(Spec::new(), join);
+        let before = Kind::ALL.map(own);
+        // From the first of them nobody would come back into what the machine owns.
+        let enter = || {
+            let refused = spec.enter().unwrap_err();
+            let is_told = (refused.errno(), refused.cause()) == (libc::EINVAL, Cause::ThreadsShareRoot);
+            is_told && !refused.object().contains("entered") && Kind::ALL.map(own) == before
+        };
+        let stays = thread::scope(|scope| scope.spawn(enter).join().unwrap());
+        stays && std::env::current_dir().unwrap().to_str() == Some("/usr") && Kind::ALL.map(own) == before
     });
 }
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 /// No set-up takes longer than this many microseconds, but on a busy machine.
 const SPAN: u64 = 1_500;
 /// A command that would keep whoever waits for its end by mistake.
-const COMMAND: [&str; 2] = ["sleep", "30"];
+const COMMAND: [&str; 2] = ["sleep", "600"];
 /// To end a child takes a moment; this is more, and less than a command takes.
-const AT_ONCE: Duration = Duration::from_secs(10);
+const AT_ONCE: Duration = Duration::from_secs(60);
 
 fn user() -> Spec {
     Spec::new().unshare(Kind::User | Kind::Pid).map_root()

@@ -26,8 +26,8 @@ const DIRECTORY: &str = "NSISO_TEST_REGISTRY";
 const TARGET: &str = "NSISO_TEST_TARGET";
 /// What it keeps, and removes in the same order.
 const KINDS: [Kind; 2] = [Kind::Uts, Kind::Net];
-/// The host is killed at most so long after it has begun.
-const SPAN_MICROSECONDS: u64 = 6_000;
+/// The host is killed at most so long after it has begun, or has made some calls.
+const SPAN_MICROSECONDS: u64 = 3_000;
 /// So much later nobody may be left.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -186,7 +186,7 @@ impl Scene {
 }
 
 impl Host {
-    /// Gives how many calls it had made.
+    /// Gives how many calls it had made that were not read of yet.
     fn killed(mut self) -> usize {
         assert_eq!(
             self.process.wait().unwrap().signal(),
@@ -211,16 +211,18 @@ fn at_any_time(directory: &Path) {
         seed ^= seed >> 7;
         seed ^= seed << 17;
         let delay = Duration::from_micros(seed % SPAN_MICROSECONDS);
+        let made = (seed >> 32) as usize % (2 * KINDS.len());
         let mut host = scene.host();
         host.pipe.get_mut().write_all(b"!").unwrap();
+        host.pipe.read_exact(&mut vec![0; made]).unwrap();
         let began = Instant::now();
         // No sleep: that would be longer than what is to be hit.
         while began.elapsed() < delay {
             std::hint::spin_loop();
         }
         host.process.kill().unwrap();
-        calls.insert(host.killed());
-        names.insert(scene.settle(&format!("killed after {delay:?}")));
+        calls.insert(made + host.killed());
+        names.insert(scene.settle(&format!("killed {delay:?} after {made} calls")));
     }
     // Else all were killed before or after what matters.
     assert!(calls.len() > 1 && names.len() > 1, "always {calls:?} calls, {names:?} names");

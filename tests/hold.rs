@@ -1,9 +1,15 @@
 //! Are a spec's namespaces made and held without a process, and joined by as many as want to? Compared with /proc; as root
 //! or as an ordinary user.
 
+#![allow(unsafe_code)] // A function for a copy of this process is the caller's own promise.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
+
+use nsiso::raw::Function;
 use nsiso::{Cause, Command, Kind, Kinds, Namespaces, Offset, Spec};
+use patience::{until, PATIENCE};
+use std::ffi::{c_int, c_void};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -26,6 +32,12 @@ fn members(set: &Namespaces, kind: Kind) -> Vec<i32> {
     pids.filter(is_in).collect()
 }
 
+/// Waits until pid 1 is the program that it is to be, which has just been executed.
+fn has_begun(init: i32) {
+    let name = format!("/proc/{init}/comm");
+    until("it has its name", || fs::read_to_string(&name).unwrap() == "nsiso-companion\n");
+}
+
 fn run(spec: &Spec, line: &str) {
     let process =
         spec.spawn(&Command::new("sh").args(["-c", line])).unwrap_or_else(|error| panic!("{error}"));
@@ -42,7 +54,7 @@ fn nobody_is_in_them_but_pid_1() {
         let expected = if kind == Kind::Time { vec![] } else { vec![init] };
         assert_eq!(members(&set, kind), expected, "{kind}");
     }
-    assert_eq!(fs::read_to_string(format!("/proc/{init}/comm")).unwrap(), "nsiso-companion\n");
+    has_begun(init);
     let without = Spec::new().unshare(Kinds::ALL - Kind::Pid).map_root().hold().unwrap();
     assert_eq!((without.init(), without.kinds()), (None, Kinds::ALL - Kind::Pid));
     for kind in without.kinds().iter() {
@@ -69,6 +81,7 @@ fn many_join_them_at_once_and_one_after_the_other() {
     let line =
         "test $(hostname) = held && test $(id -u) = 0 && test $(cut -d. -f1 /proc/uptime) -gt 1000000000 && \
         grep -q companion /proc/1/comm";
+    has_begun(set.init().unwrap());
     run(&spec, line);
     run(&spec.clone().own_memory(), line);
     // What one leaves behind, the next one finds.
@@ -87,6 +100,23 @@ fn the_set_outlives_what_made_it_and_pid_1_ends_with_it() {
     let sleeper = spec.spawn(&Command::new("sleep").arg("600")).unwrap();
     drop(spec);
     assert_eq!(sleeper.wait().unwrap().signal(), Some(libc::SIGKILL), "its pid namespace has ended");
+}
+
+unsafe extern "C" fn linger(_: *mut c_void) -> c_int {
+    std::thread::sleep(PATIENCE * 2);
+    0
+}
+
+#[test]
+fn pid_1_ends_with_the_set_though_a_copy_of_this_process_lives_on() {
+    let set = Spec::new().unshare(Kind::User | Kind::Pid).map_root().hold().unwrap();
+    // SAFETY: it sleeps and uses no argument.
+    let function = unsafe { Function::new(linger, std::ptr::null_mut()) };
+    let copy = Spec::new().spawn_function(function).unwrap().kill_on_drop(true);
+    let stat = format!("/proc/{}/stat", set.init().unwrap());
+    drop(set);
+    until("pid 1 has ended", || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z")));
+    assert_eq!(copy.poll().unwrap(), None);
 }
 
 #[test]

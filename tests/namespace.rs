@@ -3,23 +3,17 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::{Cause, Command, Kind, Namespace, Process, Spec};
+use patience::until;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
 
 fn sleeper(spec: &Spec) -> Process {
     spec.spawn(&Command::new("sleep").arg("600")).unwrap().kill_on_drop(true)
-}
-
-fn until(what: &str, reached: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !reached() {
-        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn inode(path: impl AsRef<std::path::Path>) -> u64 {

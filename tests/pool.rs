@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::{Cause, Command, Kind, Kinds, Pool, Spec};
+use patience::until;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, thread};
@@ -58,25 +61,33 @@ fn who_has_ended_is_not_given_out() {
     let pool = Pool::new(&boxes().unshare(Kind::Pid | Kind::Mnt).proc(), 2).unwrap();
     assert_eq!(pool.refill().unwrap(), 2);
     let dead = pool.take().unwrap();
-    let kill = Command::new("kill").args(["-9", &dead.init().unwrap().to_string()]);
-    assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
-    while dead.is_alive() {
-        thread::yield_now();
-    }
+    kill(dead.init().unwrap());
+    assert!(!dead.is_alive());
     let refused = pool.give_back(dead).unwrap_err();
     assert_eq!((refused.errno(), refused.cause()), (libc::ESRCH, Cause::InitGone));
     run(&Spec::new().join_namespaces(&pool.take().unwrap()), "test $(hostname) = fresh && test -e /proc/1");
     // One that ends while it lies there is replaced.
     assert_eq!(pool.refill().unwrap(), 2);
-    let killed = pool.take().unwrap();
-    let init = killed.init().unwrap();
-    pool.give_back(killed).unwrap();
+    let end_one = || {
+        let killed = pool.take().unwrap();
+        let init = killed.init().unwrap();
+        pool.give_back(killed).unwrap();
+        kill(init);
+    };
+    end_one();
+    assert_eq!((pool.refill().unwrap(), pool.ready()), (1, 2));
+    // And passed over where nobody refills.
+    end_one();
+    let taken = [pool.take().unwrap(), pool.take().unwrap()];
+    assert_eq!((taken.map(|set| set.is_alive()), pool.ready()), ([true; 2], 0));
+}
+
+/// Until it has ended, reaped or not.
+fn kill(init: i32) {
     let kill = Command::new("kill").args(["-9", &init.to_string()]);
     assert!(Spec::new().spawn(&kill).unwrap().wait().unwrap().success());
-    while fs::read_to_string(format!("/proc/{init}/stat")).is_ok_and(|stat| !stat.contains(") Z")) {
-        thread::yield_now();
-    }
-    assert_eq!((pool.refill().unwrap(), pool.ready()), (1, 2));
+    let stat = || fs::read_to_string(format!("/proc/{init}/stat"));
+    until("it has ended", || stat().map_or(true, |stat| stat.contains(") Z")));
 }
 
 #[test]

@@ -5,9 +5,11 @@
 #![allow(unsafe_code)] // kill(2), waitpid(2), signal(2): numbers and NULL.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
 mod stepping;
 
 use nsiso::{Command, IdMap, IdRange, Kind, Process, Spec};
+use patience::{until, PATIENCE};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,8 +23,6 @@ use stepping::Traced;
 /// Who this program is when it is started again, and where its end of a socket is.
 const ROLE: &str = "NSISO_TEST_ROLE";
 const SOCKET: i32 = 10;
-/// So long may anything take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a host does about children beside spawning them. None of it may free a child's number too early; if one
 /// does all the same, the stranger's map must stay empty.
@@ -159,14 +159,6 @@ fn is_mapped(pid: i32) -> [bool; 2] {
         .map(|file| fs::read_to_string(format!("/proc/{pid}/{file}")).is_ok_and(|map| !map.is_empty()))
 }
 
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// Pid 1 of a namespace in which it decides who gets which number.
 #[test]
 #[ignore = "the test starts it"]
@@ -186,7 +178,7 @@ fn a_waiting_childs_number_is_its_own() {
     let number = held.id();
     assert_ne!(stranger(number).id(), number, "while it waits");
     kill(number);
-    eventually("it ends", || state(number) == Some('Z'));
+    until("it ends", || state(number) == Some('Z'));
     assert_ne!(stranger(number).id(), number, "and when it has been killed");
     let refused = held.release().unwrap_err();
     assert_eq!(refused.errno(), libc::ESRCH, "{refused}");
@@ -240,7 +232,7 @@ fn strike(host: &str, place: usize) -> Option<String> {
     }
     kill(child);
     let is_reaped = host.ends_with("__WALL");
-    eventually("it ends", || state(child).is_none_or(|state| state == 'Z' && !is_reaped));
+    until("it ends", || state(child).is_none_or(|state| state == 'Z' && !is_reaped));
     // Should another thread be about to reap it, let it; and the kernel frees a number a moment after the reaping.
     thread::sleep(Duration::from_millis(2));
     let began = Instant::now();

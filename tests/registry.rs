@@ -4,14 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod inside;
+mod patience;
 
 use inside::{as_user, mounted_below, output, sleeper, where_mounts_are_allowed};
 use nsiso::{Cause, Error, Kind, Kinds, Namespace, Process, Registry, Spec};
+use patience::until;
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 fn told(error: &Error) -> (i32, Cause) {
     (error.errno(), error.cause())
@@ -254,10 +255,7 @@ fn a_holder_is_believed_only_if_it_is_the_one() {
             assert_eq!(found.to_str(), Some(leads));
         }
         // What it was told over, it closes once it has answered.
-        let began = Instant::now();
-        while fs::read_dir(format!("/proc/{holder}/fd")).unwrap().count() != 4 {
-            assert!(began.elapsed() < Duration::from_secs(20));
-        }
+        until("it has closed it", || fs::read_dir(format!("/proc/{holder}/fd")).unwrap().count() == 4);
         assert_eq!(fs::read_link(format!("/proc/{holder}/cwd")).unwrap(), Path::new("/"));
         // All that can be ignored, is.
         for signal in ["HUP", "INT", "TERM", "USR1", "TSTP"] {

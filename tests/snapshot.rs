@@ -73,6 +73,12 @@ fn whatever_holds_a_namespace_is_found() {
         let mounted = "touch /run/held; unshare --uts=/run/held true; echo; exec sleep 600";
         let mounted = ready(&Spec::new().unshare(Kind::Mnt), mounted, None);
         let of_mount = inode(&format!("/proc/{}/root/run/held", mounted.id()));
+        let (of_nobody, mnt_of_nobody) = {
+            let line = "touch /run/left; unshare --uts=/run/left true; echo; exec sleep 600";
+            let leaves = ready(&Spec::new().unshare(Kind::Mnt), line, None);
+            let uts = inode(&format!("/proc/{}/root/run/left", leaves.id()));
+            (uts, Namespace::of(leaves.id(), Kind::Mnt).unwrap())
+        };
         let nested = "exec unshare -Ur unshare -Ur sh -c 'echo; exec sleep 600'";
         let nested = ready(&Spec::new(), nested, None);
         let of_owner = Namespace::of(nested.id(), Kind::User).unwrap().parent().unwrap().inode();
@@ -99,6 +105,8 @@ time.sleep(600)'";
         let mnt = snapshot.of(mounted.id()).unwrap().namespace(Kind::Mnt);
         let point = &b"/run/held"[..];
         assert!(found(Kind::Uts, of_mount).contains(&Holder::Mount { mnt, point }));
+        let mnt = snapshot.find(Kind::Mnt, mnt_of_nobody.inode());
+        assert_eq!(found(Kind::Uts, of_nobody), [Holder::Mount { mnt, point: b"/run/left" }]);
         let user = snapshot.of(nested.id()).unwrap().namespace(Kind::User).unwrap();
         assert_eq!(found(Kind::User, of_owner), [Holder::Parent(user)]);
         assert_eq!(found(Kind::Uts, of_flight), []);

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What hangs is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn own() -> Spec {
     Spec::new().unshare(Kind::User | Kind::Uts).map_root().terminal(Terminal::Own)
@@ -131,9 +131,14 @@ fn the_end_of_input_is_typed() {
     assert_eq!(cat(b"no line"), ("no lineend\n".into(), 0));
     assert_eq!(cat(b""), ("end\n".into(), 0));
     // Who goes on to read single keys is told again.
-    let keys = "sleep 0.3; stty -icanon; dd bs=1 count=2 2>&1 | od -An -c | head -1; echo end";
-    let (text, status) = relayed(&own(), "-echo", keys, b"");
-    assert!(text.contains("004") && text.ends_with("end\n") && status == 0, "{text}");
+    let one = "dd bs=1 count=1 2>/dev/null | od -An -c | grep -q 004";
+    assert_eq!(
+        relayed(&own(), "-echo", &format!("cat; stty -icanon; {one} && echo end"), b""),
+        ("end\n".into(), 0)
+    );
+    // Also who has not read the first one, and finds another byte in its place, if it was typed by then.
+    let late = format!("sleep 0.3; stty -icanon; until {one}; do :; done; echo end");
+    assert_eq!(relayed(&own(), "-echo", &late, b""), ("end\n".into(), 0));
 }
 
 #[test]
@@ -149,14 +154,12 @@ fn more_than_the_terminal_holds_goes_both_ways() {
 fn what_stays_in_the_background_does_not_hold_it_up() {
     let (text, status) = relayed(&own(), "-echo", "(trap '' HUP; exec sleep 3) & echo left; exit 4", b"");
     assert_eq!((text.as_str(), status >> 8), ("left\n", 4));
-    let began = Instant::now();
     let line = "(trap '' HUP; while echo y; do :; done) 2>/dev/null & sleep 0.2; exit 5";
     let (text, status) = relayed(&own(), "-echo", line, b"");
     // It may be cut off within a line's end, of which the terminal makes two bytes.
     let text = text.strip_suffix('\r').unwrap_or(&text);
     let strange: Vec<_> = text.lines().filter(|line| *line != "y").take(3).collect();
     assert!(strange.is_empty() && status >> 8 == 5, "{status}, {strange:?}");
-    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
@@ -172,10 +175,12 @@ fn only_a_terminal_of_its_own_can_be_relayed_and_by_one() {
     assert_eq!(plain.relay(0, 1).unwrap_err().errno(), libc::ENOTTY);
     let process = own().spawn(&Command::new("cat")).unwrap().kill_on_drop(true);
     assert_eq!(process.relay(-1, 1).unwrap_err().errno(), libc::EBADF);
-    let ((input, keys), (_screen, output)) = (pair(), pair());
+    let ((input, mut keys), (mut screen, output)) = (pair(), pair());
     thread::scope(|scope| {
         let first = scope.spawn(|| process.relay(input, output.as_fd()));
-        thread::sleep(Duration::from_millis(300));
+        keys.write_all(b"x").unwrap();
+        // Echoed: it is at work.
+        screen.read_exact(&mut [0]).unwrap();
         let second = process.relay(File::open("/dev/null").unwrap(), output.as_fd());
         // It goes on for as long as its input is open.
         drop(keys);
@@ -188,7 +193,9 @@ fn only_a_terminal_of_its_own_can_be_relayed_and_by_one() {
 
 #[test]
 fn a_reader_that_has_gone_is_an_error_and_the_process_runs_on() {
-    let process = own().spawn(&shell("echo hello; sleep 600")).unwrap().kill_on_drop(true);
+    // Again and again: a child of another test's has a copy of the screen, until it executes.
+    let line = "while echo hello; do sleep 0.01; done";
+    let process = own().spawn(&shell(line)).unwrap().kill_on_drop(true);
     let ((input, _keys), (screen, output)) = (pair(), pair());
     drop(screen);
     assert_eq!(process.relay(input, output).unwrap_err().errno(), libc::EPIPE);

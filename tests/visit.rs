@@ -4,8 +4,11 @@
 #![allow(unsafe_code)] // A function for a copy of this process is the caller's own promise.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod patience;
+
 use nsiso::raw::Function;
 use nsiso::{Cause, Command, Home, Homes, Kind, Kinds, Namespace, Process, Spec, Visit};
+use patience::until;
 use std::any::type_name;
 use std::ffi::{c_int, c_void};
 use std::os::fd::AsFd;
@@ -242,6 +245,8 @@ fn mounts_are_visited_on_a_thread_of_its_own() {
         assert_eq!(cwd, Path::new("/"));
         let thrown = catch_unwind(AssertUnwindSafe(|| mnt.visit_with(|| panic!("from there"))));
         assert_eq!(thrown.unwrap_err().downcast_ref(), Some(&"from there"));
+        // Who is joined may take a moment to be gone.
+        until("its thread is gone", || threads() == before.2);
         assert_eq!((here(Kind::Mnt), place(), threads(), descriptors()), before);
     });
 }

@@ -11,7 +11,7 @@ import time
 
 import nsiso
 
-PATIENCE = 15  # seconds until a person gives up
+PATIENCE = 60  # seconds until a person gives up
 
 
 class Person:

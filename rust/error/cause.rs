@@ -309,6 +309,14 @@ causes! {
     ForkedCopy:
         "this is a forked copy of the process that started the child",
         "wait in the process that started it";
+    /// A line that is not of the documented form.
+    UnknownMountLine:
+        "the line is not of the form that proc(5) documents for mountinfo",
+        "look at the line: the text may be another file's, or from a kernel with fields that this version does not know";
+    /// Mounts of which statmount does not tell what mountinfo does.
+    NoStatmount:
+        "statmount does not tell what the process sees: the kernel is too old, a filter refuses it, or the process has another root directory or owner",
+        "leave the choice of the route to the library";
     /// Another user's process.
     NotTraceable:
         "the caller may not trace the process",

@@ -19,10 +19,11 @@ pub enum Pid {
 }
 
 impl Pid {
-    fn directory(self) -> String {
+    /// Its directory in proc.
+    pub(super) fn directory(self) -> String {
         match self {
-            Pid::Caller => "/proc/thread-self/ns".to_owned(),
-            Pid::Number(number) => format!("/proc/{number}/ns"),
+            Pid::Caller => "/proc/thread-self".to_owned(),
+            Pid::Number(number) => format!("/proc/{number}"),
         }
     }
 }
@@ -63,7 +64,7 @@ const FOR_CHILDREN: [(&str, Kind); 2] = [("pid_for_children", Kind::Pid), ("time
 /// ESRCH: no such process. EACCES: the caller may not trace it (see ptrace(2), "PTRACE_MODE_READ").
 /// ENOENT: no `/proc`.
 pub fn links(pid: Pid) -> Result<Vec<Link>> {
-    let directory = pid.directory();
+    let directory = pid.directory() + "/ns";
     let error = |errno: Errno| Error::new("read links", &directory, errno, cause(errno));
     // Says "no such process" where the links would only say "no such file".
     fs::metadata(&directory).map_err(|source| error(missing_process(pid, source)))?;
@@ -88,7 +89,7 @@ pub fn links(pid: Pid) -> Result<Vec<Link>> {
 /// As [`links`]; ESRCH also for a process that is about to end and has left the namespace.
 pub fn same(a: Pid, b: Pid, kind: Kind) -> Result<bool> {
     let identity = |pid: Pid| {
-        let path = format!("{}/{kind}", pid.directory());
+        let path = format!("{}/ns/{kind}", pid.directory());
         fs::metadata(&path).map(|file| (file.dev(), file.ino())).map_err(|source| {
             let errno = missing_process(pid, source);
             Error::new("read link", path, errno, cause(errno))
@@ -106,7 +107,7 @@ fn cause(errno: Errno) -> Cause {
 }
 
 /// `/proc/PID` is missing: ESRCH is what that means, unless `/proc` is missing altogether.
-fn missing_process(pid: Pid, source: io::Error) -> Errno {
+pub(super) fn missing_process(pid: Pid, source: io::Error) -> Errno {
     let is_number = matches!(pid, Pid::Number(_));
     if source.kind() == io::ErrorKind::NotFound && is_number && fs::metadata("/proc/self").is_ok() {
         Errno(libc::ESRCH)

@@ -129,7 +129,7 @@ impl<'a> Member<'a> {
 }
 
 /// Lines of `inside outside count`.
-fn map(text: &[u8]) -> Option<Vec<IdRange>> {
+pub(super) fn map(text: &[u8]) -> Option<Vec<IdRange>> {
     let range = |line: &str| {
         let mut numbers = line.split_ascii_whitespace().map(str::parse);
         let mut next = || numbers.next()?.ok();
@@ -139,7 +139,7 @@ fn map(text: &[u8]) -> Option<Vec<IdRange>> {
 }
 
 /// A line of `clock seconds nanoseconds`.
-fn offset(text: &[u8], clock: &str) -> Option<Offset> {
+pub(super) fn offset(text: &[u8], clock: &str) -> Option<Offset> {
     let mut words = std::str::from_utf8(text)
         .ok()?
         .lines()
@@ -148,7 +148,7 @@ fn offset(text: &[u8], clock: &str) -> Option<Offset> {
 }
 
 /// Two lines of headings, then one for each interface: `name: numbers`.
-fn interfaces(text: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn interfaces(text: &[u8]) -> Vec<Vec<u8>> {
     let lines = text.split(|byte| *byte == b'\n').skip(2);
     let names = lines.filter_map(|line| {
         let end = line.iter().rposition(|byte| *byte == b':')?;

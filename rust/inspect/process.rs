@@ -45,7 +45,7 @@ pub fn describe(pid: i32) -> Result<Description> {
 }
 
 /// Lines of `Name:<tab>value`.
-fn parse(status: &[u8], command: Vec<u8>) -> Option<Description> {
+pub(super) fn parse(status: &[u8], command: Vec<u8>) -> Option<Description> {
     let value = |name: &str| {
         let lines = status.split(|byte| *byte == b'\n');
         let found = lines.into_iter().find_map(|line| line.strip_prefix(name.as_bytes()))?;

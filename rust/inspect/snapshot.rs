@@ -6,11 +6,11 @@ use crate::kind::Kinds;
 use std::fmt;
 use std::str::FromStr;
 
-mod descriptors;
+pub(super) mod descriptors;
 mod finish;
-mod flight;
+pub(super) mod flight;
 mod gaps;
-mod lineage;
+pub(super) mod lineage;
 mod listed;
 mod mounts;
 mod path;
@@ -140,10 +140,12 @@ impl Survey {
         scan.processes(self).map_err(error)?;
         if self.depth >= Depth::Descriptors {
             scan.descriptors(self).map_err(error)?;
-            scan.mounts(self).map_err(error)?;
         }
         if self.depth >= Depth::All {
             scan.listed(self).map_err(error)?;
+        }
+        if self.depth >= Depth::Descriptors {
+            scan.mounts(self).map_err(error)?;
         }
         scan.unseen();
         scan.settle().map_err(error)?;

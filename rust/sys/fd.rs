@@ -189,6 +189,18 @@ pub fn write_bytes(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
     Errno::check(written).map(|written| written as usize)
 }
 
+/// read(2) of at most so many bytes, which come behind those that there are; 0 at the end.
+pub fn read_more(fd: BorrowedFd<'_>, bytes: &mut Vec<u8>, most: usize) -> Result<usize> {
+    bytes.reserve(most);
+    let room = bytes.spare_capacity_mut();
+    // SAFETY: room for as many bytes as said.
+    let read = unsafe { libc::read(fd.as_raw_fd(), room.as_mut_ptr().cast(), most) };
+    let read = Errno::check(read)? as usize;
+    // SAFETY: the kernel has written so many of them.
+    unsafe { bytes.set_len(bytes.len() + read) };
+    Ok(read)
+}
+
 /// poll(2) until there is something to read or the other end is gone; false when the time is over first.
 ///
 /// EINTR is the caller's to repeat.

@@ -163,6 +163,13 @@ mod tests {
         assert!(line_of(top - 1) && line_of(base + 4096), "usable from the top down to the guard");
         assert!(!line_of(base), "the guard page must not be writable");
         drop(stack);
-        assert!(!line_of(top - 1), "given back");
+        // Another thread may have got the same place by now: but not each time.
+        let is_given_back = |_| {
+            let stack = Stack::new(100_000, Sharing::WithinMemory).ok();
+            let top = stack.as_ref().map_or(0, |stack| stack.top() as usize);
+            drop(stack);
+            top != 0 && !line_of(top - 1)
+        };
+        assert!((0..1000).any(is_given_back));
     }
 }

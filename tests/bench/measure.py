@@ -1,11 +1,11 @@
 """Who runs the bench's programs, and in which order? Tells on stdout what they told.
 
-measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS
+measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS MOUNTS
 
-LIBRARIES is where libfloor.so, libnix_peer.so, pyroute2 and the programs in C that call nsiso are, with the
-commands in commands/static; PROGRAMS where tiny, witness, helper and go are; SPAWN and CALLS are those in
-Rust. `check` fails when two sides of a job do different things. `pinned` runs all on one CPU, as a child on
-another one costs more than what is compared.
+LIBRARIES is where libfloor.so, libnix_peer.so, libmount_peer.so, pyroute2 and the programs in C that call
+nsiso are, with the commands in commands/static; PROGRAMS where tiny, witness, population, helper and go are;
+SPAWN, CALLS and MOUNTS are those in Rust. `check` fails when two sides of a job do different things. `pinned`
+runs all on one CPU, as a child on another one costs more than what is compared.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.
 # A descriptor more than the usual three, else one could not tell whether it is passed.
 TRAP = 3
 NET_TEARDOWN = 1.0
+# Whom a snapshot is taken of.
+PROCESSES, FEWER, SETS = "5000", "1000", "10"
 
 
 class Effort(NamedTuple):
@@ -53,6 +55,7 @@ class Programs(NamedTuple):
     programs: str
     spawn: str
     calls: str
+    mounts: str
 
     def host(self, language: str) -> list[str]:
         """Give the program of this language that spawns."""
@@ -63,14 +66,19 @@ class Programs(NamedTuple):
         }[language]
 
     def callers(self) -> list[list[str]]:
-        """Give the programs that make calls in place, and those that call whole commands."""
+        """Give the programs that make calls in place, call whole commands, or read."""
         commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
+        population = [f"{self.programs}/population", PROCESSES, SETS]
+        fewer = [population[0], FEWER, SETS]
         return [
             [self.calls, self.libraries],
             [f"{self.libraries}/calls"],
             [sys.executable, str(HERE / "calls.py"), f"{self.libraries}/pyroute2"],
             [sys.executable, str(HERE / "commands.py"), *commands],
-            [sys.executable, str(HERE / "listings.py"), commands[0]],
+            [self.mounts, self.libraries],
+            [f"{self.libraries}/mounts"],
+            [*population, sys.executable, str(HERE / "snapshot.py"), self.libraries],
+            [*fewer, sys.executable, str(HERE / "listings.py"), commands[0]],
         ]
 
 

@@ -19,6 +19,7 @@ CALLERS = ("root", "ordinary")
 ROADS = ("shared", "own_memory")
 KINDS = ("mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time")
 USER = 12345
+PATIENCE = 30  # seconds that anything may take
 # Directories that any user may search: else execvp(3) tells of them, and not of a program that is nowhere.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -128,7 +129,7 @@ class Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        complaints = self.process.communicate(timeout=30)[1]
+        complaints = self.process.communicate(timeout=PATIENCE)[1]
         assert not complaints
         if self.answer[0] != "error":
             assert self.process.returncode == 0
@@ -168,7 +169,7 @@ def ended(answer: list[str]) -> Ended:
 
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait for what a program, which has just been executed, shows once its start-up is over."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.005)

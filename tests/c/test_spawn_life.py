@@ -23,7 +23,7 @@ def run(caller: str, *command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=200,
         cwd="/",
     )
     assert result.returncode == 0, result.stdout + result.stderr
@@ -67,6 +67,13 @@ def test_keeping(programs: Path, program: str, check: str, caller: str) -> None:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("check", names_of("mounts"))
+def test_mounts(programs: Path, check: str, caller: str) -> None:
+    """A mount table is the kernel's text, in strings of its own."""
+    run(caller, str(programs / "mounts"), check)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(
     ("program", "check"), [(of, name) for of in ("snapshot", "inside") for name in names_of(of)]
 )
@@ -90,8 +97,8 @@ def test_life(programs: Path, program: str, check: str, caller: str, road: str) 
 def test_the_whole_interface_is_clean(programs: Path, caller: str, road: str) -> None:
     """Under the address, undefined-behaviour and leak sanitizers."""
     run(caller, str(programs / "whole.sanitized"), road)
-    names = ("refuse", "probe", "namespace", "hold", "keep", "ready", "life", "held", "snapshot", "inside")
-    for program in names:
+    names = ("refuse", "probe", "namespace", "hold", "keep", "mounts", "ready", "life", "held")
+    for program in (*names, "snapshot", "inside"):
         for check in names_of(program):
             run(caller, str(programs / f"{program}.sanitized"), check, road)
 
@@ -113,24 +120,12 @@ def test_the_leak_sanitizer_sees_the_librarys_leaks(programs: Path, tmp_path: Pa
 def test_no_function_is_left_out() -> None:
     """Of these objects, the programs that run under the sanitizers call every function of the header."""
     header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
-    objects = (
-        "spec|command|process|hold|held|enter|plan|pool|spawn|cancel|namespaces|registry|ns_(?!links|same)"
-        "|snapshot|difference|particulars|describe|description"
-    )
+    objects = "spec|command|process|hold|held|enter|mounts|plan|pool|spawn|cancel|namespaces|registry"
+    objects += "|ns_(?!links|same)|snapshot|difference|particulars|describe|description"
     declared = set(re.findall(rf"\b(nsiso_(?:{objects})\w*)\(", header))
+    names = ("whole.c", "namespace.c", "hold.c", "keep.c", "mounts.c", "ready.c", "check.h")
     sources = [
-        (HERE / "spawn" / name).read_text()
-        for name in (
-            "whole.c",
-            "namespace.c",
-            "hold.c",
-            "keep.c",
-            "ready.c",
-            "check.h",
-            "snapshot.c",
-            "snapshots.h",
-            "inside.c",
-        )
+        (HERE / "spawn" / name).read_text() for name in (*names, "snapshot.c", "snapshots.h", "inside.c")
     ]
     used = set(re.findall(r"\bnsiso_\w+", "".join(sources)))
     assert len(declared) > 90 and declared <= used, declared - used

@@ -4,27 +4,23 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod by_hand;
+#[path = "../inside/mod.rs"]
+mod inside;
 mod joining;
 mod making;
 mod maps;
 mod mounts;
 mod probing;
 
-use nsiso::{Cause, Command, Error, Kind, Kinds, Process, Spec};
+use inside::{is_root, sleeper, Scratch, AS_USER};
+use nsiso::{Cause, Command, Error, Kind, Kinds, Spec};
 use std::any::type_name;
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const AS_USER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/as_user");
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
-}
 
 /// Runs the test that `check` stands in again behind these words, and there does `check`. One for each test.
 fn again<Check: Fn()>(words: &[&str], check: Check) {
@@ -94,24 +90,6 @@ fn left_out(why: &str) {
     std::io::stderr().write_all(format!("left out: {why}\n").as_bytes()).unwrap();
 }
 
-/// A directory that anybody may write to, gone with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(test: &str) -> Scratch {
-        let path = PathBuf::from(format!("/tmp/nsiso-causes-{}-{test}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        Scratch(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn new(kinds: impl Into<Kinds>) -> Spec {
     Spec::new().unshare(kinds)
 }
@@ -133,10 +111,6 @@ fn refused(spec: &Spec, cause: Cause, words: &str) {
     let error = refusal(spec);
     assert_eq!(error.cause(), cause, "{error}");
     assert!(error.object().contains(words), "{error}");
-}
-
-fn sleeper(spec: &Spec) -> Process {
-    spec.spawn(&Command::new("sleep").arg("600")).unwrap_or_else(|error| panic!("{error}")).kill_on_drop(true)
 }
 
 fn open(path: &str) -> OwnedFd {

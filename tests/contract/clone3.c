@@ -93,7 +93,7 @@ static void check_child_and_signal(pid_t pid, int fds, int pid_1, pid_t third_wo
     while (sigtimedwait(&set, &info, &(struct timespec){0, 0}) == signal)
         CHECK(info.si_pid != pid);
     CHECK(write(ends.to_child[1], "e", 1) == 1);
-    CHECK(sigtimedwait(&set, &info, &(struct timespec){10, 0}) == signal);
+    CHECK(sigtimedwait(&set, &info, &(struct timespec){30, 0}) == signal);
     CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == CODE);
     check_ended(pid, CODE);
 }

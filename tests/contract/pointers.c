@@ -214,7 +214,7 @@ static void the_exit_signal_beside_newtime_is_kept(void)
         pid_t pid = nsiso_clone(return_code, NULL, NSISO_NEWUSER | NSISO_NEWTIME | signals[i], NULL);
         CHECK(pid > 0);
         siginfo_t info;
-        struct timespec limit = {10, 0};
+        struct timespec limit = {30, 0};
         CHECK(sigtimedwait(&set, &info, &limit) == signals[i]);
         CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == CODE);
         check_ended(pid, CODE);

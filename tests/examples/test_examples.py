@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = ["V1", "V2", "V3", "V4", "V5", "A1", "A2", "A3", "M1", "M2", "U1", "I1"]
+ROWS = ["V1", "V2", "V3", "V4", "V5", "A1", "A2", "A3", "M1", "M2", "M3", "U1", "I1"]
 ROWS += ["P1", "P2", "P3", "S1", "S2", "S3", "N1", "C1", "T1", "X1"]
 LANGUAGES = ["C", "Python"]
 
@@ -85,6 +85,29 @@ def test_links_are_those_that_ls_shows(compiled: Path, language: str) -> None:
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mounts_of_any_name_are_told(compiled: Path, language: str) -> None:
+    """M3 where the kernel has to escape, and where no text can be made of a name."""
+    programs = {
+        "C": str(compiled / "mountinfo"),
+        "Python": f"{sys.executable} {ROOT}/examples/python/mountinfo.py",
+    }
+    script = f"""
+        mount -t tmpfs none /mnt
+        for name in 'a b' "$(printf 'new\\nline')" 'back\\slash' "$(printf '\\377\\376')" 'h#sh' '\\040'; do
+            mkdir -p "/mnt/odd/$name" && mount -t tmpfs "$name" "/mnt/odd/$name" || exit 3
+        done
+        exec {programs[language]}
+    """
+    own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    apart = ["unshare", *own, "--mount", "--propagation", "private", "sh", "-c", script]
+    done = subprocess.run(apart, capture_output=True, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert (
+        done.stdout.count(b"mount point /mnt/odd/") == 6 and b"mount point /mnt/odd/a\\040b," in done.stdout
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-const AS_USER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/as_user");
+pub const AS_USER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/as_user");
 
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
@@ -78,10 +78,10 @@ pub fn as_user(script: &str, check: impl Fn(&Path)) {
 }
 
 /// A directory that anybody may write to, gone with the test.
-struct Scratch(PathBuf);
+pub struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new(test: &str) -> Scratch {
+    pub fn new(test: &str) -> Scratch {
         let path = env::temp_dir().join(format!("nsiso-{}-{test}", std::process::id()));
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();

@@ -10,6 +10,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ import nsiso
 from nsiso import Kind, Spec
 
 ROOT = os.geteuid() == 0
+PATIENCE = 60  # seconds that anything may take
 # An ordinary user makes other namespaces by way of a user namespace.
 OWN: dict[str, Any] = {} if ROOT else {"map_root": True}
 
@@ -84,6 +87,20 @@ def descriptors() -> int:
     # Those of objects that nobody holds any more are not counted, whenever they would have gone.
     gc.collect()
     return len(os.listdir("/proc/self/fd")) - 1
+
+
+def until(condition: Callable[[], object], what: str = "") -> None:
+    """Wait for what comes by itself, on a machine that may be busy."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.002)
+
+
+def settle() -> None:
+    """Wait until nothing is left of what was let go of before: each start reaps."""
+    until(lambda: nsiso.run(["true"]).returncode == 0 and not children(), "children of earlier tests")
+    until(lambda: len(os.listdir("/proc/self/task")) == threading.active_count(), "ended threads")
 
 
 def script(code: str, *, timeout: float = 60) -> "subprocess.CompletedProcess[str]":

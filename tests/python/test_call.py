@@ -12,7 +12,7 @@ from typing import Any, Callable, NoReturn
 import nsiso
 import pytest
 from nsiso import Kind, NoResult, Spec
-from spawning import ROOT, children, descriptors, field, running, script, spec
+from spawning import ROOT, children, descriptors, field, running, script, spec, until
 
 LARGE = 50 << 20
 
@@ -22,10 +22,7 @@ def nothing_is_left() -> Any:
     """Neither a process nor a descriptor, whatever a call came to; a later start sees the end of reapers."""
     before = descriptors(), children()
     yield
-    deadline = time.monotonic() + 10
-    while (descriptors(), children()) != before and time.monotonic() < deadline:
-        nsiso.call(int)
-    assert (descriptors(), children()) == before
+    until(lambda: nsiso.call(int) == 0 and (descriptors(), children()) == before, "something is left")
 
 
 def test_result_and_arguments() -> None:
@@ -197,9 +194,7 @@ def test_what_the_function_leaves_behind_neither_answers_nor_delays() -> None:
         os.wait()
         return "from the function"
 
-    start = time.monotonic()
-    assert nsiso.call(leave) == "from the function"
-    assert time.monotonic() - start < 20
+    assert nsiso.call(leave, timeout=60) == "from the function"
     os.close(writer)
     os.close(reader)
 
@@ -210,7 +205,7 @@ def test_timeouts() -> None:
         start = time.monotonic()
         with pytest.raises(TimeoutError) as late:
             nsiso.call(time.sleep, 600, spec=box, timeout=0.3)
-        assert 0.3 <= time.monotonic() - start < 20
+        assert 0.3 <= time.monotonic() - start < 60
         assert isinstance(late.value, nsiso.Error) and late.value.step == "call"
         assert late.value.object == "sleep" and "0.3 s" in late.value.cause
     with pytest.raises(TimeoutError):
@@ -237,7 +232,7 @@ for setup_timeout, timeout in ((None, 0.3), (0.3, 60), (0.3, None)):
         nsiso.call(print, "never", spec=box, timeout=timeout)
     except TimeoutError as late:
         assert late.step == "set up", late
-        print(0.3 <= time.monotonic() - start < 20, children(), descriptors() - before)
+        print(0.3 <= time.monotonic() - start < 50, children(), descriptors() - before)
 """
     )
     assert (done.stdout, done.stderr) == ("True set() 0\n" * 3, "")

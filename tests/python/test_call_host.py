@@ -1,5 +1,6 @@
 """Does a call work in any host and leave it as it was: threads, signals, fork hooks, buffers, loops?"""
 
+import errno
 import os
 import threading
 import time
@@ -7,7 +8,7 @@ from typing import Any
 
 import nsiso
 import pytest
-from spawning import children, descriptors, script, spec
+from spawning import children, descriptors, script, spec, until
 
 CALLS = 400
 
@@ -31,20 +32,17 @@ before = descriptors()
 def ends(expected, *args, **options):
     start = time.monotonic()
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
         nsiso.call(*args, **options)
     except expected:
-        print(time.monotonic() - start < 20, children(), descriptors() - before)
+        print(time.monotonic() - start < 50, children(), descriptors() - before)
 for box in (None, spec("pid,uts")):
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
     ends(Alarm, time.sleep, 600, spec=box, timeout=500)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
     ends(Alarm, work, time.monotonic() + 600, spec=box)
 signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 ends(KeyboardInterrupt, time.sleep, 600)
 stall()
 before = descriptors()
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 ends(KeyboardInterrupt, time.sleep, 600, spec=nsiso.Spec(new_session=True))
 """
     )
@@ -55,15 +53,20 @@ def test_handlers_run_while_a_call_goes_on() -> None:
     """With what they do not raise it goes on; and they are the copy's too."""
     done = script(
         """
-import nsiso, os, signal, time
+import nsiso, os, signal
 ticks = []
-signal.signal(signal.SIGALRM, lambda number, frame: ticks.append(os.getpid()))
+reader, writer = os.pipe()
+def tick(number, frame):
+    ticks.append(os.getpid())
+    if len(ticks) == 4:
+        os.write(writer, b"!")
+signal.signal(signal.SIGALRM, tick)
 signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 def work():
-    time.sleep(0.5)
+    os.read(reader, 1)
     os.kill(os.getpid(), signal.SIGALRM)
     return ticks[-1] == os.getpid(), signal.getitimer(signal.ITIMER_REAL)
-print(nsiso.call(work), len(ticks) > 3, set(ticks) == {os.getpid()})
+print(nsiso.call(work, timeout=50), len(ticks) > 3, set(ticks) == {os.getpid()})
 """
     )
     assert (done.stdout, done.stderr) == ("(True, (0.0, 0.0)) True True\n", "")
@@ -159,7 +162,7 @@ def test_a_stream_that_another_thread_is_writing_to(where: str) -> None:
     """Its lock is held at the fork; the function prints and logs nevertheless."""
     done = script(
         f"""
-import logging, nsiso, os, sys, threading, time
+import logging, nsiso, os, select, sys, threading
 logging.basicConfig({where})
 reader, writer = os.pipe()
 kept = os.dup(2)
@@ -167,7 +170,7 @@ number = logging.root.handlers[0].stream.fileno()
 os.dup2(writer, number)
 thread = threading.Thread(target=logging.error, args=("x" * 200_000,))
 thread.start()
-time.sleep(0.3)
+select.select([reader], [], [], 50)
 def inside():
     os.dup2(kept, number)
     logging.error("words")
@@ -223,34 +226,49 @@ print(children(), descriptors() - before)
 
 def test_eight_threads_that_call_at_once() -> None:
     """Each gets its own answer, and none waits for another's function."""
-    before = descriptors(), children()
     wrong: list[Any] = []
-    stop = threading.Event()
+    token = nsiso.Cancel()
+    reader, writer = os.pipe()
+    before = descriptors(), children()
+
+    def begin_and_stay() -> None:
+        os.write(writer, b"!")
+        time.sleep(600)
 
     def linger() -> None:
-        with pytest.raises(TimeoutError):
-            nsiso.call(time.sleep, 600, spec=spec("pid"), timeout=5)
-        stop.set()
+        try:
+            nsiso.call(begin_and_stay, spec=spec("pid"), cancel=token)
+            wrong.append("it came to its end")
+        except nsiso.Error as error:
+            if error.errno != errno.ECANCELED:
+                wrong.append(error)
 
     def work(number: int) -> None:
-        turn = 0
-        while not stop.is_set():
-            name, turn = f"box-{number}-{turn}", turn + 1
-            start = time.monotonic()
+        for turn in range(40):
+            name = f"box-{number}-{turn}"
             try:
-                told = nsiso.call(os.uname, spec=spec("uts", hostname=name)).nodename
-                if told != name or time.monotonic() - start > 3:
-                    wrong.append((name, told, time.monotonic() - start))
+                told = nsiso.call(os.uname, spec=spec("uts", hostname=name), timeout=100).nodename
+                if told != name:
+                    wrong.append((name, told))
             except Exception as error:
                 wrong.append((name, error))
 
+    lingering = threading.Thread(target=linger)
+    lingering.start()
+    assert os.read(reader, 1) == b"!"
     threads = [threading.Thread(target=work, args=(number,)) for number in range(7)]
-    threads.append(threading.Thread(target=linger))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == [] and (descriptors(), children()) == before
+    # All have their answers, and that function still lingers.
+    assert lingering.is_alive()
+    token.cancel()
+    lingering.join()
+    until(lambda: nsiso.call(int) == 0 and (descriptors(), children()) == before, "something is left")
+    os.close(reader)
+    os.close(writer)
+    assert wrong == []
 
 
 @pytest.mark.parametrize("ignored", [True, False])

@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import fields
 
 import nsiso
 import pytest
 from nsiso._cli import OPTIONS
-from spawning import ROOT
+from spawning import ROOT, field, until
 
 KIND = "uts" if ROOT else "user,uts"
 OWN = ["--unshare", KIND, *([] if ROOT else ["--map-root"])]
@@ -166,7 +165,11 @@ def test_signals_reach_the_command() -> None:
     command = [sys.executable, "-m", "nsiso", "run", "--", "sh", "-c", line]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as tool:
         assert tool.stdout is not None and tool.stdout.readline() == "ready\n"
-        time.sleep(0.2)
+        # The command may be faster than the tool that has started it.
+        until(
+            lambda: int(field(tool.pid, "SigIgn"), 16) & 1 << (signal.SIGINT - 1), "Ctrl-C is the command's"
+        )
+        until(lambda: int(field(tool.pid, "SigCgt"), 16) & 1 << (signal.SIGTERM - 1), "SIGTERM is handed on")
         os.killpg(tool.pid, signal.SIGINT)
         assert tool.stdout.readline() == "int\n"
         tool.terminate()

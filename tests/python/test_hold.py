@@ -7,7 +7,6 @@ import pickle
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
@@ -15,7 +14,7 @@ from typing import Any, Callable
 import nsiso
 import pytest
 from nsiso import Held, Kind, Namespace, Spec
-from spawning import apart, children, descriptors, here, inode, said, script, spec
+from spawning import apart, descriptors, here, inode, said, script, settle, spec, until
 
 NAMES = [info.name for info in nsiso.kinds()]
 ALL = ",".join(NAMES)
@@ -40,25 +39,23 @@ def members(kind: str, number: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what comes by itself."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def has_ended(pid: int) -> bool:
     """Whether a process is gone, or only waits to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def has_begun(held: Held) -> None:
+    """Wait until pid 1 is the program that it is to be, which has just been executed."""
+    comm = Path(f"/proc/{held.init}/comm")
+    until(lambda: comm.read_text() == "nsiso-companion\n", "it has its name")
 
 
 def settled() -> int:
     """How many descriptors there are once nothing is left of what was let go of before: each start reaps."""
-    until(lambda: nsiso.run(["true"]).returncode == 0 and not children())
+    settle()
     return descriptors()
 
 
@@ -66,7 +63,7 @@ def test_nobody_is_in_them_but_pid_1() -> None:
     """A tiny program of the library's; without a pid namespace there is none."""
     with everything() as held:
         assert held.init is not None and held.kinds == EVERY
-        assert Path(f"/proc/{held.init}/comm").read_text() == "nsiso-companion\n"
+        has_begun(held)
         for kind, namespace in held.items():
             assert namespace != Namespace.current(kind)
             # A time namespace is entered by who executes anew in it.
@@ -80,6 +77,7 @@ def test_many_join_them() -> None:
     """One after the other and at once; what one leaves behind, the next one finds."""
     line = "hostname; id -u; cut -d. -f1 /proc/uptime; cat /proc/1/comm"
     with everything() as held:
+        has_begun(held)
         for joining in (Spec(join=held), Spec(join=held, own_memory=True)):
             name, user, uptime, first = said(joining, line).split()
             assert (name, user, first) == ("held", "0", "nsiso-companion") and int(uptime) > BOOTTIME

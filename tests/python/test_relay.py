@@ -205,7 +205,12 @@ def test_popen_and_run() -> None:
 
 def test_relaying_lets_other_threads_run(before: list[threading.Thread]) -> None:
     """The interpreter's lock is released, and no thread is added."""
-    with nsiso.Popen(["sleep", "0.5"], terminal="own") as child, open(os.devnull, "r+b") as null:
+    # It ends by itself if nobody else comes to run.
+    command = ["timeout", "30", "cat"]
+    with (
+        nsiso.Popen(command, stdin=subprocess.PIPE, terminal="own") as child,
+        open(os.devnull, "r+b") as null,
+    ):
         counted = 0
         relay = threading.Thread(target=child.relay, args=(null, null))
         relay.start()
@@ -213,4 +218,7 @@ def test_relaying_lets_other_threads_run(before: list[threading.Thread]) -> None
             time.sleep(0.01)
             counted += 1
             assert len(threading.enumerate()) <= len(before) + 1
-        assert counted > 10 and child.returncode == 0
+            if counted == 10:
+                assert child.stdin is not None
+                child.stdin.close()
+        assert counted >= 10 and child.returncode == 0

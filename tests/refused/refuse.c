@@ -56,6 +56,8 @@ static const struct call calls[] = {
     {"fsmount", 432, ALL, {NO_FD, -1, 0, 0}},
     {"fspick", 433, ALL, {NO_FD, 0, -1, 0}},
     {"mount_setattr", 442, ALL, {NO_FD, 0, -1, 0}},
+    {"statmount", 457, ALL, {0, 0, 0, -1}},
+    {"listmount", 458, ALL, {0, 0, 0, -1}},
 };
 
 static const struct {

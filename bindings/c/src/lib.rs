@@ -14,6 +14,7 @@ mod held;
 mod hold;
 mod kind;
 mod links;
+mod mounts;
 mod namespace;
 mod particulars;
 mod plan;

@@ -1,4 +1,4 @@
-"""What the shell can ask: run a command in namespaces, enter or hold some, tell a plan, probe."""
+"""What the shell can ask: run a command in namespaces, enter, hold or list some, tell a plan, probe."""
 
 import argparse
 import contextlib
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from . import _cli_held as of_held
+from . import _ls as of_list
 from ._errors import Error
 from ._kind import kinds_of, text
 from ._probe import Answer, features, probe
@@ -19,7 +20,7 @@ from ._shell import SET_UP_FAILED, SIGNALLED, Format, Parser, add_verb, refused,
 from ._spec import Spec
 
 _ABOUT = """Linux namespaces: run a command in new ones, enter those that are there, hold some without a
-process, tell in which steps, probe what is allowed here."""
+process, list all there are, tell in which steps, probe what is allowed here."""
 _USAGE = "[option ...] -- COMMAND [ARGUMENT ...]"
 _ENTER = "nsiso enter [option ...] TARGET ... [-- COMMAND [ARGUMENT ...]]"
 _HOLD = """nsiso hold [option ...] [-- COMMAND [ARGUMENT ...]]
@@ -30,6 +31,7 @@ _EXAMPLES = """examples:
   nsiso enter 1234 --kinds net,uts -- ip address
   nsiso hold --unshare user,net --map-root --name blue
   nsiso enter blue -- ip address
+  nsiso ls --tree
   nsiso plan --unshare user,uts --map-root --hostname box -- hostname
   nsiso probe --json
 """
@@ -61,10 +63,11 @@ example:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Do what the arguments say and return the exit status."""
     parser = Parser(prog="nsiso", description=_ABOUT, epilog=_EXAMPLES, formatter_class=Format)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{run,enter,hold,plan,probe}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{run,enter,hold,ls,plan,probe}")
     add_verb(verbs, "run", f"nsiso run {_USAGE}", "run a command in namespaces", _RUN)
     add_verb(verbs, "enter", _ENTER, "run a command in namespaces that are there", of_held.ENTER)
     add_verb(verbs, "hold", _HOLD, "make namespaces without a process in them", of_held.HOLD)
+    add_verb(verbs, "ls", of_list.USAGE, "list the machine's namespaces", of_list.MORE)
     about = "tell in which steps a command would be started"
     add_verb(verbs, "plan", f"nsiso plan [--json] {_USAGE}", about, _PLAN)
     about = "tell what can be had here, and why not the rest"
@@ -83,8 +86,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if len(unknown) > len(targets):
         verb.error(f"unrecognized arguments: {' '.join(word for word in unknown if word not in targets)}")
     try:
-        if name == "probe":
-            return _probe(given["json"])
+        if name in ("ls", "probe"):
+            return of_list.run(verb, given) if name == "ls" else _probe(given["json"])
         if name == "enter":
             return _enter(verb, given, targets, behind)
         if name == "hold":
@@ -306,6 +309,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def _add_options(verbs: dict[str, Parser]) -> None:
+    of_list.add_arguments(verbs["ls"])
     for name in ("run", "enter", "hold"):
         verbs[name].status = SET_UP_FAILED
     for name in ("run", "plan"):

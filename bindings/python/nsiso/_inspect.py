@@ -1,5 +1,6 @@
-"""What is there: kinds, and a process's links."""
+"""What is there: kinds, a process's links, and who a process is."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal, Union
 
@@ -36,6 +37,27 @@ class Link:
         return f"{_NAMES[self.kind]}:[{self.inode}]"
 
 
+@dataclass(frozen=True)
+class Description:
+    """Who a process is, as far as ``/proc`` tells anybody.
+
+    Attributes:
+        pid: its number, as the mounted ``/proc`` counts.
+        numbers: its number in each pid namespace that it is in, from that of ``/proc`` to its own.
+        parent: the number of its parent; 0 if that is not to be seen here.
+        uid: its effective user, as the caller's own user namespace numbers them.
+        name: as the kernel shows it.
+        command: its words; empty of a kernel's thread and of a zombie.
+    """
+
+    pid: int
+    numbers: tuple[int, ...]
+    parent: int
+    uid: int
+    name: str
+    command: tuple[str, ...]
+
+
 def kinds() -> tuple[KindInfo, ...]:
     """Tell which kinds of namespace Linux has, in the order in which it got them."""
     return _KINDS
@@ -49,7 +71,7 @@ def links(pid: Pid = "self") -> dict[str, Link]:
 
     Links that lead nowhere are left out: a kind this kernel does not have, most of a zombie's.
     """
-    rows = _nsiso.links(_number(pid))
+    rows = _nsiso.links(number(pid))
     return {name: Link(name, Kind(kind), device, inode) for name, kind, device, inode in rows}
 
 
@@ -59,10 +81,24 @@ def same(a: Pid, b: Pid, kind: Kind) -> bool:
     :raises Error: as :func:`links`.
     :raises ValueError: *kind* is not exactly one kind.
     """
-    return _nsiso.same(_number(a), _number(b), kind)
+    return _nsiso.same(number(a), number(b), kind)
 
 
-def _number(pid: Pid) -> int:
+def describe(pid: Pid) -> Description:
+    """Tell who a process or thread is.
+
+    :param pid: its number as the mounted ``/proc`` counts; ``"self"`` or 0 is the calling process.
+    :raises ProcessLookupError: there is none.
+    :raises FileNotFoundError: ``/proc`` is not mounted.
+    """
+    own = number(pid) or os.getpid()
+    numbers, parent, uid, name, command = _nsiso.describe(own)
+    words = command.removesuffix(b"\0").split(b"\0") if command else []
+    return Description(own, tuple(numbers), parent, uid, os.fsdecode(name), tuple(map(os.fsdecode, words)))
+
+
+def number(pid: Pid) -> int:
+    """Read whose process is meant: 0 for the calling thread."""
     if pid == "self":
         return 0
     if not isinstance(pid, int):

@@ -54,7 +54,8 @@ pub fn probe(py: Python<'_>) -> PyResult<(Vec<(u32, AnswerRow)>, Vec<(&'static s
     ))
 }
 
-fn of(pid: i32) -> Pid {
+/// Who is meant by a number.
+pub fn of(pid: i32) -> Pid {
     match pid {
         0 => Pid::Caller,
         number => Pid::Number(number),

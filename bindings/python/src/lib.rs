@@ -7,9 +7,11 @@ mod fork;
 mod hold;
 mod inspect;
 mod lent;
+mod mounts;
 mod namespace;
 mod pool;
 mod registry;
+mod snapshot;
 mod spawn;
 mod spec;
 mod visit;
@@ -26,9 +28,13 @@ mod _nsiso {
     #[pymodule_export]
     use crate::inspect::{features, kinds, links, probe, same};
     #[pymodule_export]
+    use crate::mounts::{mount_tree, mounts};
+    #[pymodule_export]
     use crate::namespace::Namespace;
     #[pymodule_export]
     use crate::registry::Registry;
+    #[pymodule_export]
+    use crate::snapshot::{describe, snapshot, Snapshot};
     #[pymodule_export]
     use crate::spawn::{Cancel, Process};
     #[pymodule_export]

@@ -52,7 +52,7 @@ static int open_by_id(nsiso_kinds kind, const char *text)
     for (struct dirent *entry; found < 0 && (entry = readdir(processes)) != NULL;) {
         nsiso_ns_info info;
         long pid = strtol(entry->d_name, &end, 10);
-        int fd = *end == '\0' && pid > 0 ? nsiso_ns_of_pid((pid_t)pid, kind, NULL) : -1;
+        int fd = *end == '\0' && pid > 0 ? nsiso_ns_of_pid((pid_t)pid, kind, 0, NULL) : -1;
         if (fd >= 0 && nsiso_ns_get_info(fd, &info, sizeof info, 0, NULL) == 0 && info.id == id)
             found = fd;
         else if (fd >= 0)
@@ -67,7 +67,7 @@ static int open_by_id(nsiso_kinds kind, const char *text)
 
 static int open_of_process(const request *r, const targets *t, nsiso_kinds kind, nsiso_error **error)
 {
-    return t->pidfd >= 0 ? nsiso_ns_of_pidfd(t->pidfd, kind, error) : nsiso_ns_of_pid(r->target, kind, error);
+    return t->pidfd >= 0 ? nsiso_ns_of_pidfd(t->pidfd, kind, 0, error) : nsiso_ns_of_pid(r->target, kind, 0, error);
 }
 
 static int open_net_of_socket(const request *r, const targets *t)
@@ -76,7 +76,7 @@ static int open_net_of_socket(const request *r, const targets *t)
     int socket = (int)syscall(SYS_pidfd_getfd, t->pidfd, r->socket, 0);
     if (socket < 0)
         fail("descriptor %d of process %d", r->socket, (int)r->target);
-    int net = nsiso_ns_of_socket(socket, &error);
+    int net = nsiso_ns_of_socket(socket, 0, &error);
     close(socket);
     return must(net, &error);
 }
@@ -94,7 +94,7 @@ static int open_user_parent(const request *r, const targets *t)
     int inner = i < KINDS && t->fds[i] >= 0 ? t->fds[i] : -1;
     if (inner < 0)
         inner = must(open_of_process(r, t, kind_options[i < KINDS ? i : USER].kind, &error), &error);
-    return must(nsiso_ns_owner(inner, &error), &error);
+    return must(nsiso_ns_owner(inner, 0, &error), &error);
 }
 
 bool enters(const targets *t, size_t index)
@@ -122,7 +122,7 @@ void open_targets(request *r, targets *t)
         else if (from && from[0] == ':')
             t->fds[i] = open_by_id(kind, from + 1);
         else if (from)
-            t->fds[i] = must(nsiso_ns_open(from, &error), &error);
+            t->fds[i] = must(nsiso_ns_open(from, 0, &error), &error);
     }
     if (r->socket >= 0) {
         t->of_process &= ~(nsiso_kinds)NSISO_NEWNET;
@@ -181,7 +181,7 @@ static void open_each(const request *r, targets *t)
 static bool is_own(int fd, nsiso_kinds kind)
 {
     nsiso_error *error = NULL;
-    int own = must(nsiso_ns_of_pid(0, kind, &error), &error);
+    int own = must(nsiso_ns_of_pid(0, kind, 0, &error), &error);
     bool is = must(nsiso_ns_equal(own, fd, &error), &error) != 0;
     close(own);
     return is;

@@ -1,7 +1,7 @@
 //! What the helper does as a companion: it stays beside a command, and ends with it or with the host.
 //!
 //! As pid 1 of a new pid namespace it is the command's reaper: what it adopts is reaped by the kernel, because it
-//! ignores SIGCHLD, the signals it gets it hands on to the command, and when it ends, everything in the namespace
+//! is executed with SIGCHLD ignored, the signals it gets it hands on to the command, and when it ends, everything in the namespace
 //! does. Elsewhere it kills the command when the host ends. It has a socket over which the command's pidfd comes,
 //! and may have the host's pidfd: only then does the command not outlive the host.
 //!
@@ -77,10 +77,8 @@ struct ControlMessage {
 pub(crate) fn watch(watches_host: bool) -> ! {
     // Else it is called by its descriptor.
     let _ = act(linux::SYS_prctl, [linux::PR_SET_NAME as usize, c"nsiso-companion".as_ptr() as usize, 0, 0, 0]);
-    let ignore: [usize; 4] = [linux::SIG_IGN, 0, 0, 0];
-    let _ = act(linux::SYS_rt_sigaction, [linux::SIGCHLD as usize, addr_of!(ignore) as usize, 0, SIGNAL_SET, 0]);
     // They wait until there is a command to have them.
-    let signals = if call(linux::SYS_getpid, [0; 5]) == Ok(1) { signals() } else { -1 };
+    let signals = if call(linux::SYS_getpid, [0; 5]) == Ok(1) { signals() } else { let_signals_in() };
     let mut watched = [
         PollFd { fd: -1, events: linux::POLLIN, revents: 0 },
         PollFd { fd: CONTROL, events: linux::POLLIN, revents: 0 },
@@ -117,6 +115,14 @@ pub(crate) fn watch(watches_host: bool) -> ! {
             exit(0);
         }
     }
+}
+
+/// It was executed with all of them blocked, and has no use for any: -1 for a descriptor of them.
+fn let_signals_in() -> c_int {
+    let none = 0_u64;
+    let address = addr_of!(none) as usize;
+    let _ = act(linux::SYS_rt_sigprocmask, [linux::SIG_SETMASK as usize, address, 0, SIGNAL_SET, 0]);
+    -1
 }
 
 /// A descriptor of the signals that are the command's; -1 where there is none. As they are blocked, they come to pid 1

@@ -203,7 +203,8 @@ pub enum Op<'a> {
         /// Passed to it.
         argument: *mut c_void,
     },
-    /// execveat(2) of an open program file; does not come back.
+    /// execveat(2) of an open program file of the library's own, which starts with all signals blocked and SIGCHLD
+    /// ignored; does not come back.
     ExecFd {
         /// The file.
         fd: c_int,

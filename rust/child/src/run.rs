@@ -94,7 +94,7 @@ fn perform(op: &Op<'_>, place: &Place<'_>) -> Step {
             call_function(function, argument, place)
         }
         Op::ExecFd { fd, argv } => {
-            signals::make_ready(place.program)?;
+            signals::make_ready_for_own(place.program)?;
             let (nothing, no_environment) = (address(Some(c"")), 0);
             let flags = linux::AT_EMPTY_PATH as usize;
             act(linux::SYS_execveat, [fd as usize, nothing, argv.address(), no_environment, flags])

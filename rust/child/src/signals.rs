@@ -15,18 +15,27 @@ const NEVER_INHERITED_IGNORED: [c_int; 3] = [linux::SIGPIPE, linux::SIGCHLD, lin
 
 /// Handlers to their defaults, then the mask: no handler of the host may ever run in this child.
 pub(crate) fn make_ready(program: &Program<'_>) -> Step {
+    set_defaults(program)?;
+    restore_mask(program)
+}
+
+/// For a program of the library's own, which sees to its mask itself: until then signals wait, and none is lost on a
+/// pid 1 that has not got far yet. Nor does it leave whom it adopts unreaped, who may end before it has looked at all.
+pub(crate) fn make_ready_for_own(program: &Program<'_>) -> Step {
+    set_defaults(program)?;
+    set_action(linux::SIGCHLD, &IGNORED)
+}
+
+fn set_defaults(program: &Program<'_>) -> Step {
     if program.reset_handlers {
         for signal in 1..=SIGNALS {
             // SIGKILL and SIGSTOP have no disposition to set, and answer EINVAL.
             if signal != linux::SIGKILL && signal != linux::SIGSTOP && !is_ignored(signal)? {
-                set_default(signal)?;
+                set_action(signal, &DEFAULT_ACTION)?;
             }
         }
     }
-    for signal in NEVER_INHERITED_IGNORED {
-        set_default(signal)?;
-    }
-    restore_mask(program)
+    NEVER_INHERITED_IGNORED.iter().try_for_each(|signal| set_action(*signal, &DEFAULT_ACTION))
 }
 
 /// The mask that the caller had.
@@ -46,6 +55,7 @@ struct KernelSigaction {
 
 static DEFAULT_ACTION: KernelSigaction =
     KernelSigaction { handler: linux::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+static IGNORED: KernelSigaction = KernelSigaction { handler: linux::SIG_IGN, flags: 0, restorer: 0, mask: 0 };
 
 fn is_ignored(signal: c_int) -> Result<bool, i32> {
     let mut now = KernelSigaction { handler: linux::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
@@ -54,7 +64,7 @@ fn is_ignored(signal: c_int) -> Result<bool, i32> {
     Ok(now.handler == linux::SIG_IGN)
 }
 
-fn set_default(signal: c_int) -> Step {
-    let new = core::ptr::addr_of!(DEFAULT_ACTION) as usize;
+fn set_action(signal: c_int, action: &'static KernelSigaction) -> Step {
+    let new = core::ptr::from_ref(action) as usize;
     act(linux::SYS_rt_sigaction, [signal as usize, new, 0, SIGNAL_SET, 0])
 }

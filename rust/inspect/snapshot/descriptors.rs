@@ -23,7 +23,8 @@ struct Owner<'a> {
 impl Scan {
     /// The descriptors of every process read so far.
     pub fn descriptors(&mut self, survey: &Survey) -> Result<(), Errno> {
-        let namespaces = Directory::open(c"/proc/self/ns")?.identity(c"mnt")?.0;
+        // Not opened for reading: who has changed its user may not read its own directories.
+        let namespaces = self.proc.handle_below(c"thread-self/ns")?.identity(c"mnt")?.0;
         let mut path = Path::default();
         let mut numbers = Vec::new();
         for index in 0..self.processes.len() {

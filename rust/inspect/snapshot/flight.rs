@@ -45,7 +45,7 @@ impl Scan {
     }
 }
 
-fn waiting(info: &[u8]) -> usize {
+pub fn waiting(info: &[u8]) -> usize {
     let line = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(WAITING));
     line.and_then(|count| std::str::from_utf8(count).ok()?.trim().parse().ok()).unwrap_or(0)
 }

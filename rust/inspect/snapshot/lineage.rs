@@ -34,7 +34,7 @@ pub fn read(stat: &OwnedFd) -> Option<Lineage> {
 }
 
 /// `42 (a name) S 1 …`: the name may hold anything, brackets too.
-fn parse(text: &[u8]) -> Option<Lineage> {
+pub fn parse(text: &[u8]) -> Option<Lineage> {
     let start = text.iter().position(|byte| *byte == b'(')? + 1;
     let end = text.iter().rposition(|byte| *byte == b')')?;
     let mut name = [0; NAME];

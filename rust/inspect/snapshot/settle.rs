@@ -57,7 +57,7 @@ impl Scan {
             if relative.owner == row || relative.parent == row {
                 let (kind, last) = (relative.kind, relative.last);
                 match last.open(&self.proc, kind) {
-                    Ok(namespace) => self.table.ask_again(index as u32, &namespace),
+                    Ok(namespace) => self.table.ask_again(index as u32, namespace),
                     Err(_) => self.table.orphan(index as u32, row),
                 }
             }

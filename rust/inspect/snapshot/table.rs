@@ -94,12 +94,7 @@ impl Table {
             }
         }
         let start = self.enter_named(kind, inode, way);
-        let mut to_ask = vec![(start, namespace)];
-        // Each leads to at most two more, most of which are known.
-        for _ in 0..2 * LEVELS {
-            let Some((row, namespace)) = to_ask.pop() else { break };
-            self.ask(row, &namespace, &mut to_ask);
-        }
+        self.ask_again(start, namespace);
         start
     }
 
@@ -125,9 +120,14 @@ impl Table {
         }
     }
 
-    /// Asks anew what a descriptor of it tells.
-    pub fn ask_again(&mut self, row: u32, namespace: &OwnedFd) {
-        self.ask(row, namespace, &mut Vec::new());
+    /// Asks anew what a descriptor of it tells, and those that it tells of.
+    pub fn ask_again(&mut self, row: u32, namespace: OwnedFd) {
+        let mut to_ask = vec![(row, namespace)];
+        // Each leads to at most two more, most of which are known.
+        for _ in 0..2 * LEVELS {
+            let Some((row, namespace)) = to_ask.pop() else { break };
+            self.ask(row, &namespace, &mut to_ask);
+        }
     }
 
     /// The rows alone: what finds them is as large.

@@ -95,6 +95,11 @@ impl<'a> NamespaceInfo<'a> {
         self.row().map_or(0, |row| row.inode)
     }
 
+    /// Its place among all that were seen, also those of kinds that were not asked for: [`Snapshot::namespace_at`].
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// Its number that is never given again before the machine starts anew: since Linux 6.18, of mnt since 6.11.
     pub fn id(&self) -> Option<u64> {
         self.row().map(|row| row.id).filter(|id| *id != 0)
@@ -222,11 +227,6 @@ impl<'a> NamespaceInfo<'a> {
     fn is(&self, namespace: &Namespace) -> bool {
         let same = (namespace.kind(), namespace.inode()) == (self.kind(), self.inode());
         same && self.id().is_none_or(|id| namespace.id() == Some(id))
-    }
-
-    /// Its place among all that were seen, also those of kinds that were not asked for: [`Snapshot::namespace_at`].
-    pub fn index(&self) -> usize {
-        self.index as usize
     }
 
     fn members(&self) -> &'a [u32] {

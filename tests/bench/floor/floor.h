@@ -47,4 +47,7 @@ int floor_move(int there, int home, int kinds, void (*body)(void));
 void floor_socket(void);
 void floor_nothing(void);
 
+/* Reads the links of all processes, and counts namespaces and links; -errno if /proc cannot be read. */
+int floor_scan(uint32_t *ret_namespaces, uint32_t *ret_links);
+
 #endif

@@ -34,7 +34,7 @@ _Noreturn static inline void fail(const char *file, int line, const char *condit
 
 static inline int run_check(const struct check *checks, size_t count, const char *name)
 {
-    alarm(60); /* a check that hangs ends */
+    alarm(120); /* a check that hangs ends */
     for (size_t i = 0; i < count; i++) {
         if (strcmp(checks[i].name, name) == 0) {
             checks[i].run();

@@ -11,6 +11,9 @@ static const char *const TRUE[] = {"true", NULL};
 static const char *const SLEEP[] = {"sleep", "600", NULL};
 static const char *const NO_PROGRAM[] = {"/no/such/program", NULL};
 
+/* So many seconds may anything take. */
+enum { PATIENCE = 30 };
+
 /* Whether children are started from copies of this process. */
 static bool own_memory;
 
@@ -89,7 +92,7 @@ static inline char state(pid_t pid)
 
 static inline void until_state(pid_t pid, char expected)
 {
-    double end = now() + 10;
+    double end = now() + PATIENCE;
     while (state(pid) != expected && now() < end)
         pause_ms(5);
     CHECK(state(pid) == expected);

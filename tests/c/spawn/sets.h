@@ -50,7 +50,7 @@ static inline nsiso_namespaces *held_set(nsiso_kinds kinds)
 /* Pid 1 ends by itself once the set goes, and the next start reaps it, as all that was let go of. */
 static inline void check_let_go(pid_t init)
 {
-    double end = now() + 10;
+    double end = now() + PATIENCE;
     while (state(init) != 'Z' && state(init) != 0 && now() < end)
         pause_ms(5);
     nsiso_process *next = spawn(TRUE);
