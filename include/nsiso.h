@@ -104,6 +104,41 @@
 #define NSISO_NS_SAVED 36
 
 /**
+ * nsiso_particulars_info's known: the user namespace's maps, of users and of groups.
+ */
+#define NSISO_KNOWN_MAPS 1
+
+/**
+ * nsiso_particulars_info's known: setgroups.
+ */
+#define NSISO_KNOWN_SETGROUPS 2
+
+/**
+ * nsiso_particulars_info's known: the uts namespace's names.
+ */
+#define NSISO_KNOWN_NAMES 4
+
+/**
+ * nsiso_particulars_info's known: the time namespace's clocks.
+ */
+#define NSISO_KNOWN_CLOCKS 8
+
+/**
+ * nsiso_particulars_info's known: the net namespace's interfaces.
+ */
+#define NSISO_KNOWN_INTERFACES 16
+
+/**
+ * nsiso_particulars_info's known: the net namespace's number.
+ */
+#define NSISO_KNOWN_NSID 32
+
+/**
+ * nsiso_particulars_info's known: how many mounts the mnt namespace has.
+ */
+#define NSISO_KNOWN_MOUNTS 64
+
+/**
  * nsiso_probe_kind and nsiso_probe_feature: it cannot be had.
  */
 #define NSISO_PROBE_NO 0
@@ -122,6 +157,129 @@
  * Bytes for a name, with the NUL.
  */
 #define NSISO_REGISTRY_NAME 256
+
+/**
+ * In place of an index, and of a number that is not known: none.
+ */
+#define NSISO_NONE UINT32_MAX
+
+/**
+ * nsiso_snapshot_take: processes, and the namespaces that own or contain theirs.
+ */
+#define NSISO_DEPTH_PROCESSES 0
+
+/**
+ * nsiso_snapshot_take: also threads that are elsewhere than their process, and where children will be.
+ */
+#define NSISO_DEPTH_THREADS 1
+
+/**
+ * nsiso_snapshot_take: also descriptors and sockets of all processes, and what is mounted in the caller's mount
+ * namespace.
+ */
+#define NSISO_DEPTH_DESCRIPTORS 2
+
+/**
+ * nsiso_snapshot_take: also what is mounted in other mount namespaces, and what the kernel itself lists.
+ */
+#define NSISO_DEPTH_ALL 3
+
+/**
+ * nsiso_snapshot_take: read each process's name, parent and time of birth as well: half as much again.
+ */
+#define NSISO_SNAPSHOT_LINEAGE 1
+
+/**
+ * nsiso_snapshot_take: from NSISO_DEPTH_DESCRIPTORS on, open copies of descriptors that wait in sockets, by reading
+ * messages without taking them.
+ */
+#define NSISO_SNAPSHOT_INTRUSIVE 2
+
+/**
+ * Bytes for a process's name, with the NUL.
+ */
+#define NSISO_SNAPSHOT_NAME 16
+
+/**
+ * nsiso_snapshot_tree: below the one that a pid or user namespace lies in.
+ */
+#define NSISO_TREE_PARENT 0
+
+/**
+ * nsiso_snapshot_tree: below the one that owns it.
+ */
+#define NSISO_TREE_OWNER 1
+
+/**
+ * nsiso_snapshot_tree: below the one of the same kind of which its process with the lowest number is a child: needs
+ * NSISO_SNAPSHOT_LINEAGE.
+ */
+#define NSISO_TREE_PROCESS 2
+
+/**
+ * A change's what: only the later snapshot has the namespace.
+ */
+#define NSISO_CHANGE_APPEARED 0
+
+/**
+ * A change's what: only the earlier snapshot has the namespace.
+ */
+#define NSISO_CHANGE_GONE 1
+
+/**
+ * A change's what: a process that both have is in another namespace.
+ */
+#define NSISO_CHANGE_MOVED 2
+
+/**
+ * A holder's how: a process is in it.
+ */
+#define NSISO_HOLDER_PROCESS 0
+
+/**
+ * A holder's how: a thread is in it, and its process is not.
+ */
+#define NSISO_HOLDER_THREAD 1
+
+/**
+ * A holder's how: the next children of a thread will be in it.
+ */
+#define NSISO_HOLDER_FOR_CHILDREN 2
+
+/**
+ * A holder's how: a process has it open.
+ */
+#define NSISO_HOLDER_DESCRIPTOR 3
+
+/**
+ * A holder's how: a process has a socket in it, and is in another itself.
+ */
+#define NSISO_HOLDER_SOCKET 4
+
+/**
+ * A holder's how: a descriptor of it waits in a socket.
+ */
+#define NSISO_HOLDER_IN_FLIGHT 5
+
+/**
+ * A holder's how: it is mounted.
+ */
+#define NSISO_HOLDER_MOUNT 6
+
+/**
+ * A holder's how: another one lies in it.
+ */
+#define NSISO_HOLDER_PARENT 7
+
+/**
+ * A holder's how: it owns another one.
+ */
+#define NSISO_HOLDER_OWNER 8
+
+/**
+ * A holder's how: the kernel lists it, and nothing else was found.
+ */
+#define NSISO_HOLDER_KERNEL 9
 
 /**
  * nsiso_spec_terminal: none in namespaces of its own, where it would have the caller's. The default.
@@ -215,6 +373,18 @@ typedef struct nsiso_cancel nsiso_cancel;
 typedef struct nsiso_command nsiso_command;
 
 /**
+ * What /proc tells of a process to anybody. Owned by the caller, who frees it (nsiso_description_free). May be read
+ * by many threads at once.
+ */
+typedef struct nsiso_description nsiso_description;
+
+/**
+ * What changed between two snapshots. Owned by the caller, who frees it; outlives the snapshots. May be read by many
+ * threads at once.
+ */
+typedef struct nsiso_difference nsiso_difference;
+
+/**
  * Why a call failed. Owned by the caller, who frees it, unless it is borrowed from another
  * object. May be read by many threads at once.
  */
@@ -244,6 +414,12 @@ typedef struct nsiso_mounts nsiso_mounts;
  * everything in the pid namespace; the others live on as long as somebody is in them or has them open.
  */
 typedef struct nsiso_namespaces nsiso_namespaces;
+
+/**
+ * What the caller may read of a namespace's inside. Owned by the caller, who frees it (nsiso_particulars_free);
+ * outlives the snapshot. May be read by many threads at once.
+ */
+typedef struct nsiso_particulars nsiso_particulars;
 
 /**
  * The steps that nsiso_spawn would take. Owned by the caller, who frees it; outlives the spec and the
@@ -296,6 +472,15 @@ typedef struct nsiso_registry nsiso_registry;
 typedef struct nsiso_registry_entries nsiso_registry_entries;
 
 /**
+ * One reading of the machine's namespaces: it holds no descriptor and changes no more.
+ *
+ * What it tells of has an index: namespaces, sorted by kind, as nsiso_kind_at has them, and inode; and processes,
+ * sorted by number. What is borrowed from it stays until it is freed. Owned by the caller, who frees it
+ * (nsiso_snapshot_free). May be read by many threads at once.
+ */
+typedef struct nsiso_snapshot nsiso_snapshot;
+
+/**
  * What is wanted: namespaces that are new, namespaces that are joined, how they are set up, and
  * what the process in them is to be. Making one does nothing yet; it can be used often, by
  * nsiso_spawn, nsiso_spawn_held and nsiso_plan_new, with any command.
@@ -317,6 +502,40 @@ typedef struct nsiso_registry_entries nsiso_registry_entries;
  * it (attributes(7): MT-Safe race:spec). It may also be used in a forked copy of its process.
  */
 typedef struct nsiso_spec nsiso_spec;
+
+/**
+ * The same in a record. What it leads to is borrowed from the description.
+ */
+typedef struct nsiso_description_info {
+    /**
+     * The number of its parent; 0 if that is not to be seen here.
+     */
+    pid_t parent;
+    /**
+     * Its effective user, as the caller's own user namespace numbers them.
+     */
+    uid_t uid;
+    /**
+     * Its number in each pid namespace that it is in, from that of the mounted /proc to its own.
+     */
+    const pid_t *numbers;
+    /**
+     * How many these are, at least 1.
+     */
+    size_t numbers_count;
+    /**
+     * Its name as the kernel shows it, without escapes.
+     */
+    const char *name;
+    /**
+     * Its words, each ended by a NUL; "" of a kernel's thread and of a zombie. A process may write anything there.
+     */
+    const char *command;
+    /**
+     * How many bytes these are, their NULs included.
+     */
+    size_t command_length;
+} nsiso_description_info;
 
 /**
  * A set of kinds of namespace: NSISO_NEW* bits or-ed together, the kernel's CLONE_NEW* values.
@@ -495,6 +714,96 @@ typedef struct nsiso_ns_info {
 } nsiso_ns_info;
 
 /**
+ * Some ids in a row: `inside` and the following stand for `outside` and the following.
+ */
+typedef struct nsiso_id_range {
+    /**
+     * First id in the new user namespace.
+     */
+    uint32_t inside;
+    /**
+     * First id in the caller's user namespace.
+     */
+    uint32_t outside;
+    /**
+     * How many, at least 1.
+     */
+    uint32_t count;
+} nsiso_id_range;
+
+/**
+ * What is known of it; what is not, and what other kinds have, is 0 or NULL. What it leads to is borrowed from the
+ * particulars.
+ */
+typedef struct nsiso_particulars_info {
+    /**
+     * What is known: NSISO_KNOWN_* bits.
+     */
+    uint32_t known;
+    /**
+     * user: 1 if setgroups(2) is allowed there.
+     */
+    uint32_t setgroups;
+    /**
+     * user: who is who, the outside numbers being those of the caller's own user namespace, 4294967295 for who has
+     * none there.
+     */
+    const struct nsiso_id_range *uid_map;
+    /**
+     * How many ranges; 0 until it is written.
+     */
+    size_t uid_map_count;
+    /**
+     * user: the same of groups.
+     */
+    const struct nsiso_id_range *gid_map;
+    /**
+     * How many ranges.
+     */
+    size_t gid_map_count;
+    /**
+     * uts: the host name.
+     */
+    const char *host_name;
+    /**
+     * uts: the NIS domain name.
+     */
+    const char *domain_name;
+    /**
+     * time: how far the monotonic clock is set forward, in seconds.
+     */
+    int64_t monotonic_seconds;
+    /**
+     * time: as monotonic_seconds, of the clock that counts from the machine's start.
+     */
+    int64_t boottime_seconds;
+    /**
+     * time: nanoseconds on top.
+     */
+    uint32_t monotonic_nanoseconds;
+    /**
+     * time: nanoseconds on top.
+     */
+    uint32_t boottime_nanoseconds;
+    /**
+     * net: the names of its interfaces, and a NULL behind the last one.
+     */
+    const char *const *interfaces;
+    /**
+     * How many.
+     */
+    size_t interfaces_count;
+    /**
+     * net: its number as the caller's own net namespace gives it (ip netns list-id).
+     */
+    int32_t nsid;
+    /**
+     * mnt: how many mounts it has, seen from any root (Linux 6.12).
+     */
+    uint32_t mounts;
+} nsiso_particulars_info;
+
+/**
  * How a child ended, and what it has used up.
  */
 typedef struct nsiso_wait {
@@ -559,22 +868,172 @@ typedef struct nsiso_registry_entry {
 } nsiso_registry_entry;
 
 /**
- * Some ids in a row: `inside` and the following stand for `outside` and the following.
+ * A namespace as it was found.
  */
-typedef struct nsiso_id_range {
+typedef struct nsiso_snapshot_namespace {
     /**
-     * First id in the new user namespace.
+     * The kind.
      */
-    uint32_t inside;
+    nsiso_kinds kind;
     /**
-     * First id in the caller's user namespace.
+     * As of nsiso_ns_info: who made it, or of other kinds who made the user namespace that owns it; NSISO_NONE
+     * where the caller may not know.
      */
-    uint32_t outside;
+    uint32_t owner_uid;
     /**
-     * How many, at least 1.
+     * Its inode while the snapshot was taken: the kernel gives the number to another one soon after nobody holds
+     * the namespace.
      */
-    uint32_t count;
-} nsiso_id_range;
+    uint64_t inode;
+    /**
+     * As of nsiso_ns_info: its number that is never given again; 0 where the kernel has none.
+     */
+    uint64_t id;
+    /**
+     * Index of the user namespace that owns it, or that this user namespace lies in; NSISO_NONE for the first one,
+     * and where that is outside the caller's own.
+     */
+    uint32_t user_ns;
+    /**
+     * Index of the one that this pid or user namespace lies in; NSISO_NONE as above, and for other kinds.
+     */
+    uint32_t parent;
+    /**
+     * How many levels below the caller's own this pid or user namespace lies; NSISO_NONE if it does not.
+     */
+    uint32_t level;
+    /**
+     * How many processes are in it: see nsiso_snapshot_member.
+     */
+    uint32_t processes;
+} nsiso_snapshot_namespace;
+
+/**
+ * A process as it was found.
+ */
+typedef struct nsiso_snapshot_process {
+    /**
+     * Its number, as the mounted /proc counts.
+     */
+    pid_t pid;
+    /**
+     * The number of its parent, 0 if that is not to be seen here; -1 without NSISO_SNAPSHOT_LINEAGE.
+     */
+    pid_t parent;
+    /**
+     * When it was born, in ticks of the clock (sysconf(_SC_CLK_TCK)) since the machine started: with its number that
+     * names it for ever. 0 without NSISO_SNAPSHOT_LINEAGE.
+     */
+    uint64_t start;
+    /**
+     * Its name as the kernel shows it; "" without NSISO_SNAPSHOT_LINEAGE.
+     */
+    char name[NSISO_SNAPSHOT_NAME];
+} nsiso_snapshot_process;
+
+/**
+ * One change.
+ */
+typedef struct nsiso_change {
+    /**
+     * What: NSISO_CHANGE_*, and others in later versions.
+     */
+    uint32_t what;
+    /**
+     * Which kind of namespace.
+     */
+    nsiso_kinds kind;
+    /**
+     * Index, in the later snapshot, of the process that moved; else NSISO_NONE.
+     */
+    uint32_t process;
+    /**
+     * Index, in the earlier snapshot, of the namespace that is gone, or where the process was; else NSISO_NONE.
+     */
+    uint32_t from;
+    /**
+     * Index, in the later snapshot, of the namespace that appeared, or where the process is; else NSISO_NONE.
+     */
+    uint32_t to;
+} nsiso_change;
+
+/**
+ * One reason why a namespace is there.
+ */
+typedef struct nsiso_snapshot_holder {
+    /**
+     * How it holds: NSISO_HOLDER_*, and others in later versions.
+     */
+    uint32_t how;
+    /**
+     * The process; 0 where none holds.
+     */
+    pid_t pid;
+    /**
+     * The thread; 0 where none holds by itself.
+     */
+    pid_t tid;
+    /**
+     * The number of the descriptor or socket; -1 where none holds.
+     */
+    int fd;
+    /**
+     * Index of a namespace: the mount namespace that it is mounted in, the one that lies in it, or the one that it
+     * owns; NSISO_NONE otherwise.
+     */
+    uint32_t ns;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * Where it is mounted, as the processes there see it; NULL otherwise. Borrowed from the snapshot.
+     */
+    const char *point;
+} nsiso_snapshot_holder;
+
+/**
+ * Something that could not be read, in the same way and for the same reason. What it leads to is borrowed from the
+ * snapshot.
+ */
+typedef struct nsiso_snapshot_incomplete {
+    /**
+     * What is missing, for instance "namespaces", "descriptors", "sockets", "owners".
+     */
+    const char *what;
+    /**
+     * Why, as of nsiso_error_cause.
+     */
+    const char *cause;
+    /**
+     * What to do about it, as of nsiso_error_remedy.
+     */
+    const char *remedy;
+    /**
+     * All of it in one line.
+     */
+    const char *text;
+    /**
+     * Of which processes, by number; not to be read if there are none.
+     */
+    const pid_t *pids;
+    /**
+     * How many these are; 0 where it is not of a process.
+     */
+    size_t pids_count;
+    /**
+     * How many things are missing, as far as that is known: processes, or namespaces, or descriptors.
+     */
+    size_t count;
+    /**
+     * The kernel's errno; 0 where nothing was refused but is not to be seen from here.
+     */
+    int errno_value;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} nsiso_snapshot_incomplete;
 
 #ifdef __cplusplus
 extern "C" {
@@ -827,6 +1286,42 @@ int nsiso_command_executable(struct nsiso_command *command,
  * Returns NULL.
  */
 struct nsiso_command *nsiso_command_free(struct nsiso_command *command);
+
+/**
+ * Describes a process or thread.
+ *
+ * pid: its number, as the mounted /proc counts.
+ * flags: 0.
+ * ret_description: what it is, to be freed with nsiso_description_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ESRCH there is none; -ENOENT /proc is not mounted; -EMFILE; -EINVAL a NULL or an unknown flag.
+ * MT-Safe. Needs no privilege. See proc(5).
+ */
+int nsiso_describe(pid_t pid,
+                   uint32_t flags,
+                   struct nsiso_description **ret_description,
+                   struct nsiso_error **reterr);
+
+/**
+ * Tells it.
+ *
+ * description: of whom.
+ * ret_info: written on success.
+ * size: sizeof(nsiso_description_info), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: too small a size, or a NULL. MT-Safe. Allocates nothing.
+ */
+int nsiso_description_get(const struct nsiso_description *description,
+                          struct nsiso_description_info *ret_info,
+                          size_t size,
+                          struct nsiso_error **reterr);
+
+/**
+ * Frees it; NULL is allowed. Returns NULL.
+ */
+struct nsiso_description *nsiso_description_free(struct nsiso_description *description);
 
 /**
  * What was being done, for instance "clone". Borrowed from the error; NULL for NULL.
@@ -1437,6 +1932,45 @@ int nsiso_ns_socket(int fd,
                     struct nsiso_error **reterr);
 
 /**
+ * Reads what a namespace of a snapshot is like inside: now, which may be later than the snapshot.
+ *
+ * snapshot: where.
+ * index: of the namespace.
+ * flags: 0.
+ * ret_particulars: what there is, to be freed with nsiso_particulars_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -errno as nsiso_snapshot_open; -EINVAL also for an unknown flag. MT-Safe; for uts and net the calling
+ * thread may visit the namespace, as nsiso_ns_visit does. What needs which right, nsiso_particulars_info's known says
+ * afterwards.
+ */
+int nsiso_snapshot_particulars(const struct nsiso_snapshot *snapshot,
+                               uint32_t index,
+                               uint32_t flags,
+                               struct nsiso_particulars **ret_particulars,
+                               struct nsiso_error **reterr);
+
+/**
+ * Tells what is known.
+ *
+ * particulars: of what.
+ * ret_info: written on success.
+ * size: sizeof(nsiso_particulars_info), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: too small a size, or a NULL. MT-Safe. Allocates nothing.
+ */
+int nsiso_particulars_get(const struct nsiso_particulars *particulars,
+                          struct nsiso_particulars_info *ret_info,
+                          size_t size,
+                          struct nsiso_error **reterr);
+
+/**
+ * Frees them; NULL is allowed. Returns NULL.
+ */
+struct nsiso_particulars *nsiso_particulars_free(struct nsiso_particulars *particulars);
+
+/**
  * Makes the plan of a start, and does nothing of it. The same is done first by nsiso_spawn and
  * nsiso_spawn_held, which refuse with the same words.
  *
@@ -1976,6 +2510,234 @@ struct nsiso_registry_entries *nsiso_registry_entries_free(struct nsiso_registry
  * Frees a registry; what is kept in it stays. NULL is allowed. Returns NULL.
  */
 struct nsiso_registry *nsiso_registry_free(struct nsiso_registry *registry);
+
+/**
+ * Takes one, by one walk over /proc. What may not be read, or came or went meanwhile, is no error: see
+ * nsiso_snapshot_get_incomplete.
+ *
+ * depth: how far to look, NSISO_DEPTH_*: each looks where the one before looks, and costs more.
+ * kinds: those to look for, for instance NSISO_KINDS_ALL. The namespaces that own or contain them are told as well.
+ * flags: NSISO_SNAPSHOT_* bits.
+ * ret_snapshot: the snapshot, to be freed with nsiso_snapshot_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or: -ENOENT /proc is not mounted; -EMFILE, -ENFILE, -ENOMEM no room for one descriptor more; -EINVAL an
+ * unknown depth or flag, no kind or an unknown one, or a NULL. MT-Safe. Needs no privilege for one's own processes,
+ * CAP_SYS_PTRACE for others'. First kernel: 4.11; what older ones do not tell, the record says.
+ */
+int nsiso_snapshot_take(uint32_t depth,
+                        nsiso_kinds kinds,
+                        uint32_t flags,
+                        struct nsiso_snapshot **ret_snapshot,
+                        struct nsiso_error **reterr);
+
+/**
+ * How many namespaces were found, those that own or contain one asked for included. 0 for NULL.
+ */
+size_t nsiso_snapshot_namespaces_count(const struct nsiso_snapshot *snapshot);
+
+/**
+ * Tells of a namespace.
+ *
+ * snapshot: where.
+ * index: of the namespace, counted from 0.
+ * ret_namespace: written on success.
+ * size: sizeof(nsiso_snapshot_namespace) as the caller knows it; a record that grows in a later version keeps its
+ * old fields, and fields that this version does not know are set to 0. So with all records of a snapshot.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: there is none with this index, too small a size, or a NULL. MT-Safe. Allocates nothing.
+ */
+int nsiso_snapshot_get_namespace(const struct nsiso_snapshot *snapshot,
+                                 uint32_t index,
+                                 struct nsiso_snapshot_namespace *ret_namespace,
+                                 size_t size,
+                                 struct nsiso_error **reterr);
+
+/**
+ * The index of the namespace of this kind with this inode; NSISO_NONE if none was found, and for NULL. MT-Safe.
+ */
+uint32_t nsiso_snapshot_find_namespace(const struct nsiso_snapshot *snapshot,
+                                       nsiso_kinds kind,
+                                       uint64_t inode);
+
+/**
+ * Opens a namespace, by what held it when the snapshot was taken, whoever still does; and never another one that has
+ * got its inode since.
+ *
+ * snapshot: where.
+ * index: of the namespace.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns a descriptor, close-on-exec, which the caller closes, or: -ESTALE nobody holds it any more whom the caller
+ * may ask; -EMFILE; -EINVAL there is none with this index, an unknown flag, or a NULL. MT-Safe.
+ */
+int nsiso_snapshot_open(const struct nsiso_snapshot *snapshot,
+                        uint32_t index,
+                        uint32_t flags,
+                        struct nsiso_error **reterr);
+
+/**
+ * The processes in a namespace one by one, by number: the index of the one at this place, counted from 0;
+ * NSISO_NONE when there are no more, and for NULL. MT-Safe.
+ */
+uint32_t nsiso_snapshot_member(const struct nsiso_snapshot *snapshot,
+                               uint32_t index,
+                               uint32_t place);
+
+/**
+ * How many processes were read. 0 for NULL.
+ */
+size_t nsiso_snapshot_processes_count(const struct nsiso_snapshot *snapshot);
+
+/**
+ * Tells of a process.
+ *
+ * snapshot: where.
+ * index: of the process, counted from 0.
+ * ret_process: written on success.
+ * size: sizeof(nsiso_snapshot_process), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or -EINVAL as nsiso_snapshot_get_namespace. MT-Safe. Allocates nothing.
+ */
+int nsiso_snapshot_get_process(const struct nsiso_snapshot *snapshot,
+                               uint32_t index,
+                               struct nsiso_snapshot_process *ret_process,
+                               size_t size,
+                               struct nsiso_error **reterr);
+
+/**
+ * The index of the process with this number; NSISO_NONE if none was read, and for NULL. MT-Safe.
+ */
+uint32_t nsiso_snapshot_find_process(const struct nsiso_snapshot *snapshot, pid_t pid);
+
+/**
+ * The index of the namespace of one kind that a process was in; NSISO_NONE where that is not known: of a zombie,
+ * which is in few, of kinds that were not asked for, and for NULL. MT-Safe.
+ */
+uint32_t nsiso_snapshot_namespace_of(const struct nsiso_snapshot *snapshot,
+                                     uint32_t process,
+                                     nsiso_kinds kind);
+
+/**
+ * Frees a snapshot; NULL is allowed. Returns NULL.
+ */
+struct nsiso_snapshot *nsiso_snapshot_free(struct nsiso_snapshot *snapshot);
+
+/**
+ * Tells above whom each namespace stands in a tree.
+ *
+ * snapshot: of what.
+ * relation: NSISO_TREE_*.
+ * ret_above: room for `capacity` indices, written on success: of each namespace, in its place, the index of the one
+ * directly above it, or NSISO_NONE for a root. Following them always comes to an end.
+ * capacity: how many fit; nsiso_snapshot_namespaces_count is enough.
+ * flags: 0.
+ * reterr: see the top of this file.
+ *
+ * Returns how many namespaces there are, or -EINVAL: an unknown relation or flag, or a NULL. MT-Safe.
+ */
+int nsiso_snapshot_tree(const struct nsiso_snapshot *snapshot,
+                        uint32_t relation,
+                        uint32_t *ret_above,
+                        size_t capacity,
+                        uint32_t flags,
+                        struct nsiso_error **reterr);
+
+/**
+ * Finds what changed since an earlier snapshot of the same machine. A process counts as the same if its number is;
+ * with NSISO_SNAPSHOT_LINEAGE in both, only if it was born at the same time as well.
+ *
+ * snapshot: the later one.
+ * earlier: the other.
+ * flags: 0.
+ * ret_difference: the changes, to be freed with nsiso_difference_free; written on success.
+ * reterr: see the top of this file.
+ *
+ * Returns 0, or -EINVAL: an unknown flag, or a NULL. MT-Safe.
+ */
+int nsiso_snapshot_since(const struct nsiso_snapshot *snapshot,
+                         const struct nsiso_snapshot *earlier,
+                         uint32_t flags,
+                         struct nsiso_difference **ret_difference,
+                         struct nsiso_error **reterr);
+
+/**
+ * How many changes there are. 0 for NULL.
+ */
+size_t nsiso_difference_count(const struct nsiso_difference *difference);
+
+/**
+ * Tells one change: namespaces that appeared come first, then those that are gone, then processes that moved.
+ *
+ * difference: where.
+ * index: counted from 0.
+ * ret_change: written on success.
+ * size: sizeof(nsiso_change), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or -EINVAL as nsiso_snapshot_get_namespace. MT-Safe. Allocates nothing.
+ */
+int nsiso_difference_get(const struct nsiso_difference *difference,
+                         size_t index,
+                         struct nsiso_change *ret_change,
+                         size_t size,
+                         struct nsiso_error **reterr);
+
+/**
+ * Frees a difference; NULL is allowed. Returns NULL.
+ */
+struct nsiso_difference *nsiso_difference_free(struct nsiso_difference *difference);
+
+/**
+ * How many holders of a namespace there are, as far as the depth went. 0 for NULL, and where there is none with this
+ * index. MT-Safe.
+ */
+size_t nsiso_snapshot_holders_count(const struct nsiso_snapshot *snapshot,
+                                    uint32_t index);
+
+/**
+ * Tells of one: processes come first, and last the namespaces that it owns or contains.
+ *
+ * snapshot: where.
+ * index: of the namespace.
+ * place: counted from 0.
+ * ret_holder: written on success.
+ * size: sizeof(nsiso_snapshot_holder), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or -EINVAL as nsiso_snapshot_get_namespace. MT-Safe.
+ */
+int nsiso_snapshot_get_holder(const struct nsiso_snapshot *snapshot,
+                              uint32_t index,
+                              size_t place,
+                              struct nsiso_snapshot_holder *ret_holder,
+                              size_t size,
+                              struct nsiso_error **reterr);
+
+/**
+ * How many lines of what could not be seen there are; 0 if everything was, as far as the depth goes, and for NULL.
+ */
+size_t nsiso_snapshot_incomplete_count(const struct nsiso_snapshot *snapshot);
+
+/**
+ * Tells one of them.
+ *
+ * snapshot: where.
+ * index: counted from 0.
+ * ret_incomplete: written on success.
+ * size: sizeof(nsiso_snapshot_incomplete), as of nsiso_snapshot_get_namespace.
+ * reterr: see the top of this file.
+ *
+ * Returns 0 or -EINVAL as nsiso_snapshot_get_namespace. MT-Safe. Allocates nothing.
+ */
+int nsiso_snapshot_get_incomplete(const struct nsiso_snapshot *snapshot,
+                                  size_t index,
+                                  struct nsiso_snapshot_incomplete *ret_incomplete,
+                                  size_t size,
+                                  struct nsiso_error **reterr);
 
 /**
  * Makes a spec in which nothing is new: the caller's namespaces, the process as it comes.

@@ -75,18 +75,20 @@ def check(job: Job, commands: str, words: list[str]) -> None:
     print(f"seen\t{job.name}\t{FROM}\tnew: {job.new.replace(',', ' ')}", flush=True)
 
 
-def _timed(words: list[str]) -> Take:
+def _timed(words: list[str], output: int | None) -> Take:
     def take() -> float:
         start = time.perf_counter_ns()
-        _run(words)
+        _run(words, output)
         return (time.perf_counter_ns() - start) / 1e3
 
     return take
 
 
-def measure(job: Job, commands: str, words: list[str], rounds: int, milliseconds: float) -> None:
-    """Time the sides call by call in turn."""
-    timed = {side: _timed([program, *words]) for side, program in sides(job, commands).items()}
+def measure(
+    job: Job, commands: str, words: list[str], rounds: int, milliseconds: float, output: int | None = None
+) -> None:
+    """Time the sides call by call in turn; what they say goes to a descriptor."""
+    timed = {side: _timed([program, *words], output) for side, program in sides(job, commands).items()}
     calls = calls_in_a_round(milliseconds, timed)
     for number in range(rounds):
         for side, microseconds in take_round(timed, calls).items():

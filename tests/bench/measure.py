@@ -32,7 +32,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.
 TRAP = 3
 NET_TEARDOWN = 1.0
 # Whom a snapshot is taken of.
-PROCESSES, SETS = "5000", "10"
+PROCESSES, FEWER, SETS = "5000", "1000", "10"
 
 
 class Effort(NamedTuple):
@@ -69,6 +69,7 @@ class Programs(NamedTuple):
         """Give the programs that make calls in place, call whole commands, or read."""
         commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
         population = [f"{self.programs}/population", PROCESSES, SETS]
+        fewer = [population[0], FEWER, SETS]
         return [
             [self.calls, self.libraries],
             [f"{self.libraries}/calls"],
@@ -77,6 +78,7 @@ class Programs(NamedTuple):
             [self.mounts, self.libraries],
             [f"{self.libraries}/mounts"],
             [*population, sys.executable, str(HERE / "snapshot.py"), self.libraries],
+            [*fewer, sys.executable, str(HERE / "listings.py"), commands[0]],
         ]
 
 

@@ -48,6 +48,7 @@ What the sides are, and where they do less:
   Python by ctypes.
 - nsenter: the installed one, as a whole process like nsiso's side of these rows: examples/c/nsenter, linked
   statically.
+- lsns: likewise; both say the same, byte for byte.
 - floor for mount tables: the text read and taken apart in place, in memory that is kept; of slaves listmount
   and statmount with all strings but `propagate_from`, nothing kept. nsiso from C also asks for each record.
 - libmount: `mnt_new_table_from_file`. text: the floor for other tables, in the namespace of slaves.

@@ -73,6 +73,15 @@ def test_mounts(programs: Path, check: str, caller: str) -> None:
     run(caller, str(programs / "mounts"), check)
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(
+    ("program", "check"), [(of, name) for of in ("snapshot", "inside") for name in names_of(of)]
+)
+def test_snapshots(programs: Path, program: str, check: str, caller: str) -> None:
+    """What is told of the machine is what /proc says, and leads there."""
+    run(caller, str(programs / program), check)
+
+
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(
@@ -88,7 +97,8 @@ def test_life(programs: Path, program: str, check: str, caller: str, road: str) 
 def test_the_whole_interface_is_clean(programs: Path, caller: str, road: str) -> None:
     """Under the address, undefined-behaviour and leak sanitizers."""
     run(caller, str(programs / "whole.sanitized"), road)
-    for program in ("refuse", "probe", "namespace", "hold", "keep", "mounts", "ready", "life", "held"):
+    names = ("refuse", "probe", "namespace", "hold", "keep", "mounts", "ready", "life", "held")
+    for program in (*names, "snapshot", "inside"):
         for check in names_of(program):
             run(caller, str(programs / f"{program}.sanitized"), check, road)
 
@@ -111,11 +121,11 @@ def test_no_function_is_left_out() -> None:
     """Of these objects, the programs that run under the sanitizers call every function of the header."""
     header = re.sub(r"/\*.*?\*/", "", (STAGE / "include/nsiso.h").read_text(), flags=re.DOTALL)
     objects = "spec|command|process|hold|held|enter|mounts|plan|pool|spawn|cancel|namespaces|registry"
-    objects += "|ns_(?!links|same)"
+    objects += "|ns_(?!links|same)|snapshot|difference|particulars|describe|description"
     declared = set(re.findall(rf"\b(nsiso_(?:{objects})\w*)\(", header))
+    names = ("whole.c", "namespace.c", "hold.c", "keep.c", "mounts.c", "ready.c", "check.h")
     sources = [
-        (HERE / "spawn" / name).read_text()
-        for name in ("whole.c", "namespace.c", "hold.c", "keep.c", "mounts.c", "ready.c", "check.h")
+        (HERE / "spawn" / name).read_text() for name in (*names, "snapshot.c", "snapshots.h", "inside.c")
     ]
     used = set(re.findall(r"\bnsiso_\w+", "".join(sources)))
-    assert len(declared) > 60 and declared <= used, declared - used
+    assert len(declared) > 90 and declared <= used, declared - used

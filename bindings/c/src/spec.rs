@@ -4,6 +4,8 @@ mod containment;
 mod namespaces;
 mod process;
 
+pub use namespaces::nsiso_id_range;
+
 use crate::boundary::{borrow, borrow_mut, call, free, give, no_flags};
 use crate::error::nsiso_error;
 use libc::c_int;

@@ -150,22 +150,31 @@ impl<'a> NamespaceInfo<'a> {
 
     /// The processes in it, by number.
     pub fn processes(&self) -> impl ExactSizeIterator<Item = ProcessInfo<'a>> + use<'a> {
-        let at = |index: u32| self.snapshot.starts.get(index as usize).map_or(0, |start| *start as usize);
-        let members = self.snapshot.members.get(at(self.index)..at(self.index + 1)).unwrap_or_default();
         let snapshot = self.snapshot;
-        members.iter().map(move |index| ProcessInfo { snapshot, index: *index })
+        self.members().iter().map(move |index| ProcessInfo { snapshot, index: *index })
+    }
+
+    /// One of them, by its place.
+    pub fn process_at(&self, place: usize) -> Option<ProcessInfo<'a>> {
+        let snapshot = self.snapshot;
+        self.members().get(place).map(|index| ProcessInfo { snapshot, index: *index })
     }
 
     /// Everything that holds it, as far as the depth went: processes first, and last the namespaces that it owns or
     /// contains.
     pub fn holders(&self) -> impl Iterator<Item = Holder<'a>> + use<'a> {
         let processes = self.processes().map(|process| Holder::Process(process.pid()));
+        let owned = self.owned().filter(|owned| owned.kind() != Kind::User).map(Holder::Owner);
+        let children = self.children().map(Holder::Parent);
+        processes.chain(self.held()).chain(children).chain(owned)
+    }
+
+    /// What holds it beside processes that are in it and namespaces that it owns or contains.
+    pub fn held(&self) -> impl Iterator<Item = Holder<'a>> + use<'a> {
         let snapshot = self.snapshot;
         let holds = self.holds().iter().filter_map(move |(_, way)| snapshot.holder(*way));
         let listed = self.row().filter(|row| row.last == Way::Listed).map(|_| Holder::Kernel);
-        let owned = self.owned().filter(|owned| owned.kind() != Kind::User).map(Holder::Owner);
-        let children = self.children().map(Holder::Parent);
-        processes.chain(holds).chain(listed).chain(children).chain(owned)
+        holds.chain(listed)
     }
 
     /// Opens it: by what held it when the snapshot was taken, whoever still does.
@@ -220,6 +229,11 @@ impl<'a> NamespaceInfo<'a> {
         same && self.id().is_none_or(|id| namespace.id() == Some(id))
     }
 
+    fn members(&self) -> &'a [u32] {
+        let at = |index: u32| self.snapshot.starts.get(index as usize).map_or(0, |start| *start as usize);
+        self.snapshot.members.get(at(self.index)..at(self.index + 1)).unwrap_or_default()
+    }
+
     fn holds(&self) -> &'a [(u32, Way)] {
         let holds = &self.snapshot.holds;
         let first = holds.partition_point(|(row, _)| *row < self.index);
@@ -259,6 +273,11 @@ impl<'a> ProcessInfo<'a> {
         self.lineage().map(|lineage| lineage.start)
     }
 
+    /// Its place in [`Snapshot::processes`].
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     fn row(&self) -> Option<&'a super::scan::Row> {
         self.snapshot.processes.get(self.index as usize)
     }
@@ -272,6 +291,11 @@ impl Snapshot {
     /// The namespace whose [`NamespaceInfo::index`] this is: they are counted from 0, without gaps.
     pub fn namespace_at(&self, index: usize) -> Option<NamespaceInfo<'_>> {
         self.rows.get(index).map(|_| NamespaceInfo { snapshot: self, index: index as u32 })
+    }
+
+    /// The process whose [`ProcessInfo::index`] this is.
+    pub fn process_at(&self, index: usize) -> Option<ProcessInfo<'_>> {
+        self.processes.get(index).map(|_| ProcessInfo { snapshot: self, index: index as u32 })
     }
 
     fn at(&self, index: u32) -> Option<NamespaceInfo<'_>> {
