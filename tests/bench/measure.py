@@ -1,10 +1,10 @@
 """Who runs the bench's programs, and in which order? Tells on stdout what they told.
 
-measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS MOUNTS
+measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS MOUNTS SCAN
 
 LIBRARIES is where libfloor.so, libnix_peer.so, libmount_peer.so, pyroute2 and the programs in C that call
 nsiso are, with the commands in commands/static; PROGRAMS where tiny, witness, population, helper and go are;
-SPAWN, CALLS and MOUNTS are those in Rust. `check` fails when two sides of a job do different things. `pinned`
+SPAWN, CALLS, MOUNTS and SCAN are those in Rust. `check` fails when two sides of a job do different things. `pinned`
 runs all on one CPU, as a child on another one costs more than what is compared.
 """
 
@@ -32,7 +32,8 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.
 TRAP = 3
 NET_TEARDOWN = 1.0
 # Whom a snapshot is taken of.
-PROCESSES, FEWER, SETS = "5000", "1000", "10"
+POPULATIONS = "1000", "5000", "20000"
+SETS = "10"
 
 
 class Effort(NamedTuple):
@@ -56,6 +57,7 @@ class Programs(NamedTuple):
     spawn: str
     calls: str
     mounts: str
+    scan: str
 
     def host(self, language: str) -> list[str]:
         """Give the program of this language that spawns."""
@@ -68,8 +70,8 @@ class Programs(NamedTuple):
     def callers(self) -> list[list[str]]:
         """Give the programs that make calls in place, call whole commands, or read."""
         commands = [f"{self.libraries}/commands/static", f"{self.programs}/tiny"]
-        population = [f"{self.programs}/population", PROCESSES, SETS]
-        fewer = [population[0], FEWER, SETS]
+        few, many, most = ([f"{self.programs}/population", size, SETS] for size in POPULATIONS)
+        scans = ([*population, self.scan, self.libraries] for population in (few, many, most))
         return [
             [self.calls, self.libraries],
             [f"{self.libraries}/calls"],
@@ -77,8 +79,9 @@ class Programs(NamedTuple):
             [sys.executable, str(HERE / "commands.py"), *commands],
             [self.mounts, self.libraries],
             [f"{self.libraries}/mounts"],
-            [*population, sys.executable, str(HERE / "snapshot.py"), self.libraries],
-            [*fewer, sys.executable, str(HERE / "listings.py"), commands[0]],
+            *scans,
+            [*many, sys.executable, str(HERE / "snapshot.py"), self.libraries],
+            [*few, sys.executable, str(HERE / "listings.py"), commands[0]],
         ]
 
 

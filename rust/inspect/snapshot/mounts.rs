@@ -29,7 +29,11 @@ impl Scan {
             let mnt = process.places[Kind::Mnt.index()];
             let is_meant = survey.depth >= Depth::All || mnt == own;
             let Some(seen) = seen.get_mut(mnt as usize).filter(|seen| is_meant && !**seen) else { continue };
-            let read = mounts(Pid::Number(process.pid)).map_err(|error| Errno(error.errno()));
+            let read = mounts(Pid::Number(process.pid)).map_err(|error| match Errno(error.errno()) {
+                // What the kernel says of a process that is in no mount namespace any more.
+                Errno(libc::EINVAL) => Errno(libc::ESRCH),
+                errno => errno,
+            });
             let Some(table) = self.unless_gone(read, "mounts", process.pid)? else { continue };
             let mut path = Path::default();
             let root = self.proc.handle_below(path.set(format_args!("{}/root", process.pid)));
