@@ -4,8 +4,8 @@ measure.py check|pinned|free LIBRARIES PROGRAMS SPAWN CALLS MOUNTS SCAN
 
 LIBRARIES is where libfloor.so, libnix_peer.so, libmount_peer.so, pyroute2 and the programs in C that call
 nsiso are, with the commands in commands/static; PROGRAMS where tiny, witness, population, helper and go are;
-SPAWN, CALLS, MOUNTS and SCAN are those in Rust. `check` fails when two sides of a job do different things. `pinned`
-runs all on one CPU, as a child on another one costs more than what is compared.
+SPAWN, CALLS, MOUNTS and SCAN are those in Rust. `check` fails when two sides of a job do different things.
+`pinned` runs all on one CPU, as a child on another one costs more than what is compared.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ What the sides are, and where they do less:
   and statmount with all strings but `propagate_from`, nothing kept. nsiso from C also asks for each record.
 - libmount: `mnt_new_table_from_file`. text: the floor for other tables, in the namespace of slaves.
 - floor for a snapshot: one `openat` and eight `readlinkat` for each process, and a table that counts them.
-  It knows no owners and makes no records. lsns: the whole process, seldom run. os.readlink: the loop that a script would have.
+  It knows no owners and makes no records. lsns: the whole process, seldom run. os.readlink: the loop that a
+  script would have.
 - pyroute2: `pushns` with a path, `popns`. It opens the way back each time; "by descriptor" not the way
   there."""
 

@@ -50,7 +50,7 @@ fn act(words: &[String]) -> Result<()> {
     let processes = take()?.processes().len();
     let name = format!("a snapshot of {} processes", rounded(processes));
     match verb {
-        [check] if check == "check" => agree(&floor, &name),
+        [check] if check == "check" => agree(floor, &name),
         [measure, rounds, milliseconds] if measure == "measure" => {
             let effort = Effort { rounds: rounds.parse()?, milliseconds: milliseconds.parse()? };
             let sides = [Side::Floor(floor), Side::Nsiso];
@@ -82,7 +82,7 @@ fn take() -> Result<Snapshot> {
 }
 
 /// Whether both see as many namespaces, and as many links to them.
-fn agree(floor: &Scan, name: &str) -> Result<()> {
+fn agree(floor: Scan, name: &str) -> Result<()> {
     let snapshot = take()?;
     let entered = snapshot.namespaces().filter(|namespace| namespace.processes().len() > 0);
     let links = snapshot.namespaces().map(|namespace| namespace.processes().len()).sum::<usize>();
