@@ -174,7 +174,7 @@ static void info_owner_parent_and_level_are_true(void)
     refused(EINVAL, "ask for the parent", nsiso_ns_parent(uts, 0, &error));
     refused(EPERM, "ask for the parent", nsiso_ns_parent(own, 0, &error));
     refused(EPERM, "ask for the owner", nsiso_ns_owner(own, 0, &error));
-    refused(EINVAL, "ask for the parent", nsiso_ns_level(uts, &level, 0, &error));
+    refused(EINVAL, "ask for the level", nsiso_ns_level(uts, &level, 0, &error));
     CHECK(close(user) == 0 && close(uts) == 0 && close(own) == 0 && close(owner) == 0 && close(parent) == 0);
     nsiso_process_free(process);
 }
