@@ -5,7 +5,7 @@
 
 mod inside;
 
-use nsiso::inspect::{Depth, Holder, NamespaceInfo, Particulars, Snapshot, Survey};
+use nsiso::inspect::{Depth, Holder, Incomplete, NamespaceInfo, Particulars, Snapshot, Survey};
 use nsiso::{Cause, Command, IdRange, Kind, Kinds, Namespace, Offset, Process, Spec};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
@@ -95,6 +95,9 @@ time.sleep(600)'";
         };
 
         let snapshot = take(Depth::All);
+        let sockets = |missing: &&Incomplete| missing.what == "sockets" && missing.pids.contains(&own);
+        let refused = snapshot.incomplete().iter().find(sockets).map(Incomplete::to_string);
+        assert_eq!(refused, None);
         let found = |kind, inode| holders(&snapshot, kind, inode);
         assert_eq!(found(Kind::Net, of_thread), [Holder::Thread { pid: own, tid: thread }]);
         assert_eq!(found(Kind::Time, of_children), [Holder::ForChildren { pid: own, tid: parent }]);

@@ -8,7 +8,7 @@
 
 use super::{Errno, Result};
 use libc::c_int;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// An open directory.
@@ -36,8 +36,8 @@ impl Directory {
         open_at(self.0.as_raw_fd(), path, libc::O_RDONLY)
     }
 
-    /// openat2(2) (Linux 5.6) with `O_PATH`, this being the root: what is there is not opened itself, and no link
-    /// leads out. ENOSYS before.
+    /// What is at a path, this being the root, without opening that itself: by openat2(2), which lets no link lead
+    /// out, or, before Linux 5.6, by a walk that follows none.
     pub fn handle_in_root(&self, path: &CStr) -> Result<OwnedFd> {
         // SAFETY: plain numbers, for which zero is a value.
         let mut how: libc::open_how = unsafe { std::mem::zeroed() };
@@ -46,9 +46,23 @@ impl Directory {
         let (fd, size) = (self.0.as_raw_fd(), size_of::<libc::open_how>());
         // SAFETY: a C string, and a structure as long as is said.
         let opened = unsafe { libc::syscall(libc::SYS_openat2, fd, path.as_ptr(), &raw const how, size) };
-        let opened = Errno::check(opened)?;
-        // SAFETY: the kernel just gave us this descriptor.
-        Ok(unsafe { OwnedFd::from_raw_fd(opened as c_int) })
+        match Errno::check(opened) {
+            // SAFETY: the kernel just gave us this descriptor.
+            Ok(opened) => Ok(unsafe { OwnedFd::from_raw_fd(opened as c_int) }),
+            Err(Errno(libc::ENOSYS | libc::EPERM)) => self.walk(path),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn walk(&self, path: &CStr) -> Result<OwnedFd> {
+        let names = path.to_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+        let mut at = None::<OwnedFd>;
+        for name in names {
+            let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
+            let from = at.as_ref().map_or(self.0.as_raw_fd(), AsRawFd::as_raw_fd);
+            at = Some(open_at(from, &name, libc::O_PATH | libc::O_NOFOLLOW)?);
+        }
+        at.ok_or(Errno(libc::ENOENT))
     }
 
     /// readlinkat(2): what fits of the link's text.
@@ -122,4 +136,21 @@ fn open_at(at: c_int, path: &CStr, flags: c_int) -> Result<OwnedFd> {
     let opened = Errno::check(unsafe { libc::openat(at, path.as_ptr(), flags | libc::O_CLOEXEC) })?;
     // SAFETY: the kernel just gave us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(opened) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_walk_comes_to_where_openat2_does_and_follows_no_link() {
+        let root = Directory::open(c"/").unwrap();
+        let inode = |found: OwnedFd| File::from(found).metadata().unwrap().ino();
+        let path = c"/proc/sys/kernel/hostname";
+        assert_eq!(inode(root.walk(path).unwrap()), inode(root.handle_in_root(path).unwrap()));
+        assert_eq!(root.walk(c"/proc/self/stat").unwrap_err(), Errno(libc::ENOTDIR));
+        assert_eq!(root.walk(c"/no/such").unwrap_err(), Errno(libc::ENOENT));
+    }
 }

@@ -175,8 +175,12 @@ impl Scan {
             Err(Errno(libc::ENOENT | libc::ESRCH)) => Ok(None),
             Err(errno @ Errno(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(errno),
             Err(errno) => {
-                let refused = matches!(errno.0, libc::EACCES | libc::EPERM);
-                let cause = if refused { Cause::NotTraceable } else { Cause::Unknown };
+                let cause = match errno.0 {
+                    libc::EACCES | libc::EPERM => Cause::NotTraceable,
+                    // Nothing else here is newer than the kernels that this is for.
+                    libc::ENOSYS => Cause::NoPidfd,
+                    _ => Cause::Unknown,
+                };
                 self.gaps.of_process(what, 1, pid, errno, cause);
                 Ok(None)
             }
