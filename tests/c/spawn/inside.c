@@ -136,5 +136,5 @@ static const struct check checks[] = {
 
 int main(int argc, char **argv)
 {
-    return argc == 2 ? run_check(checks, COUNT(checks), argv[1]) : 2;
+    return argc >= 2 ? run_check(checks, COUNT(checks), argv[1]) : 2;
 }
