@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).resolve().parent
-OURS = str(HERE.parents[1] / "target/examples/lsns")
+ROOT = HERE.parents[1]
+STAGE = Path(os.environ.get("NSISO_STAGE", ROOT / "target/stage"))
+OURS = str(ROOT / "target/examples/lsns")
 AS_ROOT = os.geteuid() == 0
 
 
@@ -59,6 +62,14 @@ class Machine:
         return made
 
 
+def _where_anybody_may_go(compiled: Path, place: Path) -> list[str]:
+    """The machine's program, and ours with its library: this tree may be one that others cannot enter."""
+    place.chmod(0o755)
+    for file in (compiled / "lsns", *(STAGE / "lib").glob("libnsiso.so*")):
+        shutil.copy(file, place)
+    return [sys.executable, str(HERE / "lsns_machine.py"), str(place / "lsns")]
+
+
 @pytest.fixture(scope="module")
 def machine(compiled: Path) -> Iterator[Machine]:
     """One for all tests of a file."""
@@ -66,13 +77,15 @@ def machine(compiled: Path) -> Iterator[Machine]:
     assert installed is not None, "lsns (util-linux) is missing"
     own = [] if AS_ROOT else ["--user", "--map-root-user"]
     apart = ["unshare", *own, "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
-    program = [sys.executable, str(HERE / "lsns_machine.py"), str(compiled / "lsns"), installed]
-    with subprocess.Popen(
-        [*apart, "--propagation", "private", *program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        subprocess.Popen(
+            [*apart, "--propagation", "private", *_where_anybody_may_go(compiled, Path(place)), installed],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         try:
             yield Machine(process)
         finally:

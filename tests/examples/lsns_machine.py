@@ -230,7 +230,9 @@ def run(program: str, order: dict[str, Any]) -> dict[str, Any]:
         stdin=subprocess.DEVNULL,
         stdout=end,
         stderr=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | order.get("env", {}),
+        # Where ours has its library beside it.
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": str(Path(program).parent)}
+        | order.get("env", {}),
         **ids,
     ) as process:
         os.close(end)

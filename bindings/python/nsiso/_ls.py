@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import pwd
+import select
 import signal
 import sys
 import time
@@ -220,7 +221,8 @@ class _List:
             else:
                 self._show(found, seen)
             while True:
-                time.sleep(self.asked.watch)
+                if _reader_leaves_within(self.asked.watch):
+                    raise BrokenPipeError
                 later = self._take(again=True)
                 self._tell(found, later)
                 found = later
@@ -301,3 +303,16 @@ def _seconds(word: str) -> Optional[float]:
     if not 0 < seconds < 1e6:
         raise argparse.ArgumentTypeError(f"{word} is no time to wait")
     return seconds
+
+
+def _reader_leaves_within(seconds: float) -> bool:
+    """Wait so long, or until nobody reads what is written."""
+    try:
+        output = sys.stdout.fileno()
+    except (OSError, ValueError):
+        time.sleep(seconds)
+        return False
+    poll = select.poll()
+    # For nothing but what is always told: that the other end is gone.
+    poll.register(output, 0)
+    return bool(poll.poll(seconds * 1000))
