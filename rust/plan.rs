@@ -9,6 +9,7 @@ mod op;
 mod settle;
 
 pub(crate) use check::check_joins;
+pub(crate) use memory::forks_in_new_time;
 pub use op::{Doer, Plan, Step};
 pub(crate) use op::{MapWriter, Op, Runtime};
 pub(crate) use settle::Job;

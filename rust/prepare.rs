@@ -7,7 +7,7 @@ use crate::error::{Cause, Error, Result};
 use crate::explain;
 use crate::join::{self, is_about, Joining, Target, Whose};
 use crate::kind::Kind;
-use crate::plan::{Op, Plan, Runtime};
+use crate::plan::{forks_in_new_time, Op, Plan, Runtime};
 use crate::sys::birth::Birth;
 use crate::sys::start::Wiring;
 use crate::sys::{fd, Errno};
@@ -73,8 +73,12 @@ impl Prepared {
     /// What the child performs.
     pub fn program<'a>(&'a self, wiring: &Wiring) -> Vec<child::Op<'a>> {
         let Prepared { plan, joins, own, moves, close, .. } = self;
+        let mut wiring = *wiring;
+        if forks_in_new_time(&plan.ops) {
+            wiring.successor_stack = 0;
+        }
         let proc = self.proc.as_ref().map(AsRawFd::as_raw_fd);
-        plan.program(&Runtime { wiring: *wiring, joins, own, moves, close, proc, terminal: self.terminal })
+        plan.program(&Runtime { wiring, joins, own, moves, close, proc, terminal: self.terminal })
     }
 }
 

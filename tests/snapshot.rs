@@ -84,6 +84,7 @@ fn whatever_holds_a_namespace_is_found() {
         let of_owner = Namespace::of(nested.id(), Kind::User).unwrap().parent().unwrap().inode();
         let sends = "exec python3 -c 'import socket, os, time
 a, b = socket.socketpair()
+again = b.dup()
 socket.send_fds(a, [b\"x\"], [5])
 os.close(5)
 print(flush=True)
@@ -159,6 +160,8 @@ fn every_process_is_where_its_links_say() {
         let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
         assert_eq!(seen.start().unwrap().to_string(), stat.split(' ').nth(21).unwrap());
     }
+    let nothing = Survey::new().kinds(Kinds::NONE).take().unwrap_err();
+    assert_eq!((nothing.errno(), nothing.cause()), (libc::EINVAL, Cause::BadArgument));
     assert!(snapshot.processes().map(|process| process.pid()).is_sorted());
     assert!(snapshot.namespaces().len() >= Kind::ALL.len() + 9);
 }

@@ -6,7 +6,7 @@ use crate::kind::Kinds;
 use std::fmt;
 use std::str::FromStr;
 
-pub(super) mod descriptors;
+mod descriptors;
 mod finish;
 pub(super) mod flight;
 mod gaps;
@@ -133,8 +133,12 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// ENOENT: /proc is not mounted. EMFILE, ENFILE, ENOMEM: the caller has no room for one descriptor more.
+    /// ENOENT: /proc is not mounted. EMFILE, ENFILE, ENOMEM: the caller has no room for one descriptor more. EINVAL: no
+    /// kind was asked for.
     pub fn take(&self) -> Result<Snapshot> {
+        if self.kinds.is_empty() {
+            return Err(Error::invalid("take a snapshot", "of no kind", Cause::BadArgument));
+        }
         let error = |errno| Error::new("take a snapshot", "/proc", errno, Cause::Unknown);
         let mut scan = scan::Scan::new(self).map_err(error)?;
         scan.processes(self).map_err(error)?;

@@ -32,7 +32,7 @@ pub fn interfaces(text: &[u8]) -> bool {
 
 /// A link in `/proc/PID/ns` or `/proc/PID/fd`.
 pub fn link(text: &[u8]) -> bool {
-    snapshot::descriptors::kind_in(text).is_some() && nsfs::inode_in(text).is_some()
+    nsfs::named_by(text).is_some()
 }
 
 /// `/proc/PID/fdinfo/FD`: whether descriptors wait in there.

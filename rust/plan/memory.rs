@@ -1,6 +1,7 @@
 //! In whose memory the steps of a plan are performed.
 #![forbid(unsafe_code)]
 
+use super::op::Op;
 use super::settle::Job;
 use crate::kind::{Kind, Kinds};
 use crate::spec::Spec;
@@ -38,4 +39,11 @@ pub fn forks_for_time(spec: &Spec) -> bool {
 /// Whether the child is among strangers before it executes: who has its number may be allowed to trace it.
 pub fn is_seen(joined: &[Kinds]) -> bool {
     joined.iter().any(|kinds| kinds.contains(Kind::Pid))
+}
+
+/// Whether the process that makes the time namespace has the child that is to be in there: one with a memory of its
+/// own enters it at once, one in borrowed memory only when it executes (Linux 6.2).
+pub fn forks_in_new_time(ops: &[Op]) -> bool {
+    let is_time = |op: &&Op| matches!(op, Op::Unshare(kinds) if kinds.contains(Kind::Time));
+    ops.iter().skip_while(|op| !is_time(op)).any(|op| matches!(op, Op::Fork(_)))
 }

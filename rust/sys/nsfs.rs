@@ -177,6 +177,13 @@ pub fn inode_in(link: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
+/// Kind and inode in the text of such a link.
+pub fn named_by(link: &[u8]) -> Option<(Kind, u64)> {
+    let is_it =
+        |kind: &Kind| link.strip_prefix(kind.name().as_bytes()).is_some_and(|rest| rest.starts_with(b":["));
+    Some((Kind::ALL.into_iter().find(is_it)?, inode_in(link)?))
+}
+
 /// `struct ns_id_req` as of Linux 6.19; later kernels take this size as well.
 #[repr(C)]
 struct Listing {

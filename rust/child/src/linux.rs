@@ -126,7 +126,6 @@ numbers! { c_int:
     ENOSYS = 38,
 
     CLONE_VM = 0x100,
-    CLONE_NEWTIME = 0x80,
     CLONE_PARENT = 0x8000,
     CLONE_NEWUSER = 0x1000_0000,
     CLONE_NEWNET = 0x4000_0000,

@@ -8,7 +8,7 @@
 
 use crate::call::{act, call, exit, Step};
 use crate::linux::{self, PollFd};
-use crate::program::{Op, Program, ThreadState};
+use crate::program::{Program, ThreadState};
 use crate::report::{Report, RUNNING, SAYS_SUCCEEDED, SAYS_WAITING, WAITING};
 use crate::run::run_from;
 use crate::stub;
@@ -39,16 +39,16 @@ impl Place<'_> {
     }
 }
 
-/// [`Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
+/// [`crate::Op::Fork`]: comes back in the successor alone, and only if that has a memory of its own.
 pub(crate) fn fork(flags: u32, stack: usize, place: &Place<'_>) -> Step {
     let next = Place { first: place.first.wrapping_add(1), process: 1, ..*place };
     let flags = flags as usize | (linux::CLONE_PARENT | linux::CLONE_PARENT_SETTID) as usize;
     // By the kernel, before the successor runs: it may wait for the parent, who must know by then which it is.
     let successor = place.report.successor.as_ptr();
-    let answer = if stack == OWN_FRAME && !makes_time(place) {
-        lend_memory(flags, successor, &next)
-    } else if stack <= OWN_FRAME {
+    let answer = if stack == 0 {
         fork_thread(flags, successor, &place.program.thread)?
+    } else if stack == OWN_FRAME {
+        lend_memory(flags, successor, &next)
     } else {
         let Some(state) = next.state() else { return Err(linux::EINVAL) };
         state.store(RUNNING, Ordering::Relaxed);
@@ -76,12 +76,6 @@ fn say_succeeded(place: &Place<'_>) -> Step {
         return Ok(());
     }
     act(linux::SYS_write, [notice as usize, [SAYS_SUCCEEDED].as_ptr() as usize, 1, 0, 0])
-}
-
-/// Before Linux 6.2 only who has a memory of its own enters a time namespace that was made here.
-fn makes_time(place: &Place<'_>) -> bool {
-    let makes = |op: &Op<'_>| matches!(op, Op::Unshare { flags } if flags & linux::CLONE_NEWTIME as u32 != 0);
-    place.program.ops.iter().take(place.first).any(makes)
 }
 
 /// clone(2) of a process that gets this one's memory, which nobody else has; it comes back only where it fails.

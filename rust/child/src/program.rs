@@ -63,7 +63,8 @@ pub enum Op<'a> {
     Fork {
         /// `CLONE_NEW*` bits.
         flags: u32,
-        /// One past the highest byte of the new process's stack, under `CLONE_VM`; else NULL.
+        /// One past the highest byte of the new process's stack, under `CLONE_VM`; [`crate::OWN_FRAME`]; or 0 for a
+        /// process with a memory of its own.
         stack: usize,
     },
     /// Says that all before is done, and waits for the parent's word; ends if the parent ends.

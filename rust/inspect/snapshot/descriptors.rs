@@ -58,15 +58,14 @@ impl Scan {
         let mut text = [0; 48];
         let link = owner.descriptors.link(name, &mut text)?;
         if link.starts_with(b"socket:[") {
-            let read = self.socket(survey, owner, number);
+            let inode = nsfs::inode_in(link).unwrap_or_default();
+            let read = self.socket(survey, owner, number, inode);
             return self.unless_gone(read, "sockets", owner.pid).map(drop);
         }
         let way = Way::Descriptor(owner.pid, number);
-        if let Some(kind) = kind_in(link) {
-            if let Some(inode) = nsfs::inode_in(link) {
-                let row = self.table.enter(kind, inode, way, || owner.descriptors.file(name))?;
-                self.holds.push((row, way));
-            }
+        if let Some((kind, inode)) = nsfs::named_by(link) {
+            let row = self.table.enter(kind, inode, way, || owner.descriptors.file(name))?;
+            self.holds.push((row, way));
         } else if link.starts_with(b"/") && owner.descriptors.identity(name)?.0 == namespaces {
             // Opened by the name of a bind mount, which the link then shows.
             let opened = owner.descriptors.file(name)?;
@@ -80,7 +79,13 @@ impl Scan {
     }
 
     /// A socket holds a net namespace: worth a line where its process is in another one.
-    fn socket(&mut self, survey: &Survey, owner: &mut Owner<'_>, number: i32) -> Result<(), Errno> {
+    fn socket(
+        &mut self,
+        survey: &Survey,
+        owner: &mut Owner<'_>,
+        number: i32,
+        inode: u64,
+    ) -> Result<(), Errno> {
         if owner.pidfd.is_none() {
             owner.pidfd = Some(process::pidfd_open(owner.pid)?);
         }
@@ -93,7 +98,8 @@ impl Scan {
                 self.holds.push((row, way));
             }
         }
-        if socket::is_unix(copy.as_fd()) {
+        // What waits in there waits once, however many have the socket.
+        if socket::is_unix(copy.as_fd()) && self.unix_sockets.insert(inode) {
             self.in_flight(survey, owner.pid, number, &copy)?;
         }
         Ok(())
@@ -112,12 +118,4 @@ impl Scan {
         }
         Ok(row)
     }
-}
-
-/// The kind in the text of a link to a namespace: `net:[4026531840]`.
-pub fn kind_in(link: &[u8]) -> Option<Kind> {
-    let name = link.split(|byte| *byte == b':').next()?;
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.name().as_bytes() == name && link.get(name.len() + 1) == Some(&b'['))
 }

@@ -1,11 +1,11 @@
 //! Which namespaces are mounted, in the caller's mount namespace and in others.
 #![forbid(unsafe_code)]
 
-use super::descriptors::kind_in;
 use super::path::Path;
 use super::scan::Scan;
 use super::way::{Point, Way};
 use super::{Depth, Survey};
+use crate::caller::Machine;
 use crate::error::Cause;
 use crate::inspect::links::Pid;
 use crate::inspect::mounts::mounts;
@@ -58,13 +58,23 @@ impl Scan {
 
     /// What the kernel tells of a mount namespace without a process (Linux 6.11).
     fn mounts_of_nobody(&mut self, survey: &Survey, mnt: u32) -> Result<(), Errno> {
-        let Some(id) = self.table.rows.get(mnt as usize).map(|row| row.id) else { return Ok(()) };
+        let Some((id, inode)) = self.table.rows.get(mnt as usize).map(|row| (row.id, row.inode)) else {
+            return Ok(());
+        };
         let listed = if id == 0 { Err(Errno(libc::ENOSYS)) } else { mount_table::list(id) };
         let mounts = match listed {
             Ok(mounts) => mounts,
+            // The kernel says the same of one that is gone, as of one that is not the caller's to ask.
+            Err(Errno(libc::ENOENT))
+                if Machine::here().is_privileged()
+                    && nsfs::from_handle(&nsfs::handle(id, Kind::Mnt, inode)).is_err() =>
+            {
+                return Ok(())
+            }
             Err(errno) => {
                 let cause = match errno.0 {
-                    libc::ENOENT | libc::EPERM => Cause::NotMachineRoot,
+                    libc::ENOENT => Cause::GoneOrForeign,
+                    libc::EPERM => Cause::NotMachineRoot,
                     _ => Cause::Unknown,
                 };
                 self.gaps.of_machine("mounts of mount namespaces without processes", 1, errno, cause);
@@ -95,7 +105,7 @@ impl Scan {
         what: &[u8],
         point: &[u8],
     ) -> Result<(), Errno> {
-        let named = kind_in(what).filter(|kind| survey.kinds.contains(*kind)).zip(nsfs::inode_in(what));
+        let named = nsfs::named_by(what).filter(|(kind, _)| survey.kinds.contains(*kind));
         let Some((kind, inode)) = named else { return Ok(()) };
         let way = Way::Mount(self.points.len() as u32);
         let opened = root.and_then(|root| opened_in(root, point, &self.proc));

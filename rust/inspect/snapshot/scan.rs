@@ -11,6 +11,7 @@ use crate::error::Cause;
 use crate::kind::Kind;
 use crate::sys::directory::Directory;
 use crate::sys::{nsfs, Errno};
+use std::collections::HashSet;
 use std::ffi::CStr;
 
 /// In which namespaces a process or thread is: by kind, [`NONE`] where that was not read.
@@ -34,6 +35,8 @@ pub struct Scan {
     /// What holds a namespace beside its processes.
     pub holds: Vec<(u32, Way)>,
     pub points: Vec<Point>,
+    /// By inode, those of `AF_UNIX` that were looked into.
+    pub unix_sockets: HashSet<u64>,
     pub gaps: Gaps,
     /// Where the calling thread is.
     pub own: Places,
@@ -67,9 +70,22 @@ impl Scan {
         let needed = if survey.depth >= Depth::Descriptors { survey.kinds | Kind::Mnt } else { survey.kinds };
         let kinds = LINKS.into_iter().filter(|(kind, _)| needed.contains(*kind)).collect();
         let (processes, lineages, holds, points) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (buffer, numbers) = (vec![0; ENTRIES], Vec::new());
+        let (buffer, numbers, unix_sockets) = (vec![0; ENTRIES], Vec::new(), HashSet::new());
         let (table, gaps, own) = (Table::default(), Gaps::default(), [NONE; Kind::ALL.len()]);
-        Ok(Scan { proc, table, processes, lineages, holds, points, gaps, own, kinds, buffer, numbers })
+        Ok(Scan {
+            proc,
+            table,
+            processes,
+            lineages,
+            holds,
+            points,
+            unix_sockets,
+            gaps,
+            own,
+            kinds,
+            buffer,
+            numbers,
+        })
     }
 
     /// Every process, and its threads where the depth says so.

@@ -46,9 +46,8 @@ impl Scan {
 
     /// From the last that led to this row back to one that still does.
     fn sort_out(&mut self, row: u32) -> Result<(), Errno> {
-        let Some((kind, id)) = self.table.rows.get(row as usize).map(|known| (known.kind, known.id)) else {
-            return Ok(());
-        };
+        let Some(known) = self.table.rows.get(row as usize) else { return Ok(()) };
+        let (kind, id, inode) = (known.kind, known.id, known.inode);
         if id == 0 {
             // Nothing but being looked at together tells who is together.
             self.table.forget(row);
@@ -69,6 +68,12 @@ impl Scan {
         for index in (0..self.holds.len()).rev() {
             let (held_row, way) = self.holds[index];
             if held_row != row {
+                continue;
+            }
+            if !way.is_link() {
+                // Such were open when they were entered, and told their number; if there are none, the inode decides.
+                let now = if id == 0 { self.table.find(kind, inode) } else { None };
+                self.holds[index].0 = now.unwrap_or(row);
                 continue;
             }
             match self.now(way, (kind, id), &mut held)? {
@@ -114,5 +119,59 @@ impl Scan {
             held.push((row, copy));
         }
         Ok(Now::Elsewhere(row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::snapshot::Survey;
+    use std::fs::File;
+
+    /// A survey that has come upon the caller's own uts namespace, and last by a process that has ended.
+    fn surveyed(id: impl Fn(u64) -> u64) -> (Scan, u32) {
+        let mut scan = Scan::new(&Survey::new()).unwrap();
+        let own = OwnedFd::from(File::open("/proc/self/ns/uts").unwrap());
+        let (_, inode) = nsfs::identity(own.as_fd()).unwrap();
+        let row = scan.table.enter_opened(Kind::Uts, inode, Way::Own, own);
+        let known = &mut scan.table.rows[row as usize];
+        known.id = id(known.id);
+        (known.first, known.last) = (Way::Process(i32::MAX - 1), Way::Process(i32::MAX));
+        (scan, row)
+    }
+
+    fn in_uts(pid: i32, row: u32) -> crate::inspect::snapshot::scan::Row {
+        let mut places = [NONE; Kind::ALL.len()];
+        places[Kind::Uts.index()] = row;
+        crate::inspect::snapshot::scan::Row { pid, places }
+    }
+
+    #[test]
+    fn who_ended_is_left_out_and_nobody_else() {
+        let (mut scan, row) = surveyed(|id| id);
+        let own = std::process::id() as i32;
+        scan.processes = vec![in_uts(own, row), in_uts(i32::MAX, row)];
+        scan.holds =
+            vec![(row, Way::Mount(0)), (row, Way::Thread(own, i32::MAX)), (row, Way::InFlight(own, 3))];
+        scan.settle().unwrap();
+        let places: Vec<u32> =
+            scan.processes.iter().map(|process| process.places[Kind::Uts.index()]).collect();
+        assert_eq!(places, [row, NONE]);
+        assert_eq!(scan.holds, [(row, Way::Mount(0)), (row, Way::InFlight(own, 3))]);
+    }
+
+    #[test]
+    fn who_is_elsewhere_gets_a_row_of_its_own() {
+        // As if another namespace had had this inode when it was first seen; and a kernel without such numbers.
+        for number in [u64::MAX, 0] {
+            let (mut scan, row) = surveyed(|_| number);
+            scan.processes = vec![in_uts(std::process::id() as i32, row)];
+            scan.holds = vec![(row, Way::Mount(0))];
+            scan.settle().unwrap();
+            let now = scan.processes[0].places[Kind::Uts.index()];
+            assert!(now != row && now != NONE, "{number}");
+            assert_ne!(scan.table.rows[now as usize].id, number);
+            assert_eq!(scan.holds, [(if number == 0 { now } else { row }, Way::Mount(0))]);
+        }
     }
 }

@@ -4,6 +4,8 @@
 use super::scan::Scan;
 use crate::caller::Machine;
 use crate::error::Cause;
+use crate::inspect::links::Pid;
+use crate::inspect::mounts::{mounts, MountTable, SuperOption};
 use crate::kind::Kind;
 use crate::sys::Errno;
 
@@ -12,8 +14,8 @@ const INITIAL_PID: u64 = 4_026_531_836;
 /// Capability to trace, and so to see, any process.
 const CAP_SYS_PTRACE: u32 = 19;
 
-/// Mount options of proc(5), new and old names.
-const HIDING: [&str; 4] = ["hidepid=invisible", "hidepid=2", "hidepid=ptraceable", "hidepid=4"];
+/// Values of the mount option hidepid (proc(5)), new and old.
+const HIDING: [&[u8]; 4] = [b"invisible", b"2", b"ptraceable", b"4"];
 
 impl Scan {
     /// Notes what cannot be counted, for it is not to be seen.
@@ -24,29 +26,31 @@ impl Scan {
         }
         let machine = Machine::here();
         let may_trace = machine.is_in_initial_user_namespace() && machine.has_capability(CAP_SYS_PTRACE);
-        if !may_trace && machine.read("thread-self/mountinfo").is_some_and(|mounts| hides(&mounts)) {
+        if !may_trace && mounts(Pid::Caller).is_ok_and(|mounts| hides(&mounts)) {
             self.gaps.of_machine("processes", 0, Errno(0), Cause::HiddenProcesses);
         }
     }
 }
 
 /// Whether the /proc on top shows only those that the caller may trace.
-fn hides(mountinfo: &str) -> bool {
-    const POINT: usize = 4;
-    let is_proc = |line: &&str| line.split(' ').nth(POINT) == Some("/proc");
-    let options = mountinfo.lines().rfind(is_proc).and_then(|line| line.rsplit(' ').next());
-    options.is_some_and(|options| options.split(',').any(|option| HIDING.contains(&option)))
+fn hides(mounts: &MountTable) -> bool {
+    let on_top = mounts.iter().filter(|mount| *mount.point() == *b"/proc").last();
+    let is_hiding = |(name, value): SuperOption<'_>| {
+        *name == *b"hidepid" && value.is_some_and(|value| HIDING.contains(&&*value))
+    };
+    on_top.is_some_and(|mount| mount.super_option_list().any(is_hiding))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::hides;
+    use crate::inspect::mounts::MountTable;
 
     #[test]
     fn the_proc_on_top_decides() {
         let hidden = "24 1 0:22 / /proc rw - proc proc rw,hidepid=invisible\n";
         let open = "25 24 0:22 / /proc rw - proc proc rw,hidepid=noaccess\n";
-        assert!(hides(hidden) && !hides(open) && !hides(""));
-        assert!(hides(&[open, hidden].concat()) && !hides(&[hidden, open].concat()));
+        let hides = |lines: &[&str]| super::hides(&MountTable::parse(lines.concat()).unwrap());
+        assert!(hides(&[hidden]) && !hides(&[open]) && !hides(&[]));
+        assert!(hides(&[open, hidden]) && !hides(&[hidden, open]));
     }
 }

@@ -57,6 +57,14 @@ impl Way {
         proc.file(&CString::new(path).map_err(|_| Errno(libc::EINVAL))?)
     }
 
+    /// Whether a link of /proc leads there.
+    pub fn is_link(self) -> bool {
+        matches!(
+            self,
+            Way::Own | Way::Process(_) | Way::Thread(..) | Way::ForChildren(..) | Way::Descriptor(..)
+        )
+    }
+
     /// The same with other numbers of rows.
     pub fn with_rows(self, place: impl Fn(u32) -> u32) -> Way {
         match self {
